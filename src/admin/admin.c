@@ -1,0 +1,60 @@
+#include "admin/inside.h"
+
+#include "admin/assets.h"
+#include "base/mem.h"
+#include "base/secret.h"
+
+/* A segment in braces stands for any one segment. */
+static const struct local_route routes[] = {
+    {"GET", "/", ROUTE_PUBLIC, site_page}, /* shows the login form to whoever may not see more */
+    {"GET", "/style.css", ROUTE_PUBLIC, site_style},
+    {"POST", "/login", ROUTE_PUBLIC, site_login},
+    {"POST", "/logout", ROUTE_PUBLIC, site_logout},
+    {"GET", "/admin/api/snapshot", ROUTE_VIEW, api_snapshot},
+    {"GET", "/admin/api/keys", ROUTE_VIEW, api_keys},
+    {"GET", "/admin/api/models", ROUTE_VIEW, api_models},
+    {"GET", "/admin/api/requests", ROUTE_VIEW, api_requests},
+    {"POST", "/admin/api/keys", ROUTE_OWN, api_keys_add},
+    {"POST", "/admin/api/keys/test", ROUTE_ACT, api_keys_test},
+    {"POST", "/admin/api/keys/{id}/enable", ROUTE_ACT, api_key_enable},
+    {"POST", "/admin/api/keys/{id}/disable", ROUTE_ACT, api_key_disable},
+    {"POST", "/admin/api/keys/{id}/test", ROUTE_ACT, api_key_test},
+    {"POST", "/admin/api/keys/{id}/reset", ROUTE_ACT, api_key_reset},
+    {"POST", "/admin/api/keys/{id}/label", ROUTE_ACT, api_key_label},
+    {"POST", "/admin/api/keys/{id}/balance", ROUTE_ACT, api_key_balance},
+    {"DELETE", "/admin/api/keys/{id}", ROUTE_OWN, api_key_remove},
+    {"POST", "/admin/api/models/ban", ROUTE_ACT, api_model_ban},
+    {"POST", "/admin/api/models/unban", ROUTE_ACT, api_model_unban},
+    {"POST", "/admin/api/requests/{id}/cancel", ROUTE_ACT, api_request_cancel},
+    {"POST", "/admin/api/reload", ROUTE_OWN, api_reload},
+    {"POST", "/admin/api/drain", ROUTE_OWN, api_drain},
+};
+
+struct admin *admin_new(struct control *control, const char *token, bool readonly)
+{
+    struct admin *a = xcalloc(1, sizeof *a);
+    uint8_t digest[DIGEST_LEN];
+    a->control = control;
+    a->login = login_new();
+    a->token = xstrdup(token);
+    a->readonly = readonly;
+    sha256(asset_style(), digest);
+    hex_encode(digest, (sizeof a->style_tag - 1) / 2, a->style_tag);
+    /* Without a gate VIEW, ACT and OWN are not found on TCP: only control.sock, whose peer's uid was checked, gets in.
+     */
+    a->table = (struct local_table){.routes = routes, .count = ARRAY_LEN(routes), .arg = a, .authorize = NULL};
+    return a;
+}
+
+void admin_free(struct admin *a)
+{
+    if (!a) return;
+    login_free(a->login);
+    free_secret(a->token);
+    free(a);
+}
+
+const struct local_table *admin_table(struct admin *a)
+{
+    return &a->table;
+}

@@ -1,0 +1,45 @@
+#include "base/secret.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "base/check.h"
+
+void sha256(struct str in, uint8_t out[DIGEST_LEN])
+{
+    SHA256((const unsigned char *)(in.p ? in.p : ""), in.n, out);
+}
+
+bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN])
+{
+    return CRYPTO_memcmp(a, b, DIGEST_LEN) == 0;
+}
+
+bool secret_equal(struct str a, struct str b)
+{
+    uint8_t da[DIGEST_LEN], db[DIGEST_LEN];
+    sha256(a, da);
+    sha256(b, db);
+    return digest_equal(da, db);
+}
+
+void random_bytes(void *out, size_t n)
+{
+    BUG_ON(RAND_bytes(out, (int)n) != 1);
+}
+
+void random_hex(size_t n, char *out)
+{
+    uint8_t raw[64];
+    BUG_ON(n > sizeof raw);
+    random_bytes(raw, n);
+    hex_encode(raw, n, out);
+}
+
+uint64_t random_u64(void)
+{
+    uint64_t v;
+    random_bytes(&v, sizeof v);
+    return v;
+}

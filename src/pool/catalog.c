@@ -1,0 +1,80 @@
+/* The built-in catalogue: a sorted constant table, searched by halves. What is not in it is judged by its name. */
+#include "pool/catalog.h"
+
+static const struct model models[] = {
+#define MODEL(id, type, sub_type, price, context, free, reasons) {id, type, sub_type, price, context, free, reasons},
+#include "pool/catalog_table.h"
+#undef MODEL
+};
+
+/* Order of the table: bytes, then length. */
+static int compare_id(struct str id, const char *other)
+{
+    size_t n = strlen(other);
+    int d = memcmp(id.p, other, MIN(id.n, n));
+    return d ? d : (id.n > n) - (id.n < n);
+}
+
+const struct model *catalog_find(struct str id)
+{
+    size_t from = 0, to = ARRAY_LEN(models);
+    if (!id.n) return NULL;
+    while (from < to) {
+        size_t mid = (from + to) / 2;
+        int d = compare_id(id, models[mid].id);
+        if (d == 0) return &models[mid];
+        if (d < 0)
+            to = mid;
+        else
+            from = mid + 1;
+    }
+    return NULL;
+}
+
+const struct model *catalog_at(size_t i)
+{
+    return i < ARRAY_LEN(models) ? &models[i] : NULL;
+}
+
+enum model_cost model_cost(struct str id, const char **evidence)
+{
+    const struct model *m = catalog_find(id);
+    const char *why = m ? "table" : str_starts(id, "Pro/") ? "prefix" : "unknown";
+    if (evidence) *evidence = why;
+    if (m) return m->free ? COST_FREE : COST_PAID;
+    return str_starts(id, "Pro/") ? COST_PAID : COST_UNKNOWN;
+}
+
+void model_guess_kind(struct str id, const char **type, const char **sub_type)
+{
+    /* First match wins: a reranker's name may also contain "bge-", an embedding's "VL". */
+    static const struct {
+        const char *part, *type, *sub_type;
+    } guesses[] = {
+        {"reranker", "text", "reranker"},
+        {"embedding", "text", "embedding"},
+        {"bge-", "text", "embedding"},
+        {"t2v", "video", "text-to-video"},
+        {"i2v", "video", "image-to-video"},
+        {"video", "video", "text-to-video"},
+        {"image-edit", "image", "image-to-image"},
+        {"kontext", "image", "image-to-image"},
+        {"image", "image", "text-to-image"},
+        {"kolors", "image", "text-to-image"},
+        {"flux", "image", "text-to-image"},
+        {"stable-diffusion", "image", "text-to-image"},
+        {"sensevoice", "audio", "speech-to-text"},
+        {"asr", "audio", "speech-to-text"},
+        {"cosyvoice", "audio", "text-to-speech"},
+        {"fish-speech", "audio", "text-to-speech"},
+        {"tts", "audio", "text-to-speech"},
+    };
+    *type = "text";
+    *sub_type = "chat";
+    for (size_t i = 0; i < ARRAY_LEN(guesses); i++) {
+        if (!str_icontains(id, guesses[i].part)) continue;
+        *type = guesses[i].type;
+        *sub_type = guesses[i].sub_type;
+        return;
+    }
+}

@@ -1,0 +1,192 @@
+/* The key pool: which key serves a request. One lock, held for microseconds: no allocation beyond what adding keys
+ * needs, no I/O, no callback under it. Any thread.
+ *
+ * A request *acquires* a lease on a key for a model, uses it, and *returns* it exactly once with a verdict. All
+ * cooldowns, classes and states follow from verdicts. What the platform limits is the (account, model) pair: a "cell"
+ * holds its deadline, reason and half-open probe. Keys without a known account are an account of their own.
+ *
+ * State of a key (fast): OFF by hand > DRAINING (off, leases out) > BAD (INVALID) > TESTING > COOLING (whole account or
+ * key cooling, or every model it was asked for lately) > BUSY (leases out) > UNTESTED > READY.
+ * Invariants: leases out of a key = leases acquired - returned; an OFF, BAD or removed key is never picked; a deadline is
+ * never shortened by a later event, only cleared by hand or by expiry; no code path deletes a key by itself. */
+#ifndef SFPROXY_POOL_KEYPOOL_H
+#define SFPROXY_POOL_KEYPOOL_H
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "pool/catalog.h"
+#include "pool/verdict.h"
+
+#define KEY_ID_LEN 8 /* hex digits of the fingerprint */
+enum { POOL_KEYS_MAX = 4096, POOL_CELLS_MAX = 8192, TRIED_MAX = 32 };
+
+enum key_class { CLASS_UNKNOWN, CLASS_PAID, CLASS_FREE, CLASS_UNVERIFIED, CLASS_INVALID, CLASS_COUNT };
+enum key_state {
+    KEY_READY, KEY_BUSY, KEY_COOLING, KEY_DRAINING, KEY_OFF, KEY_BAD, KEY_UNTESTED, KEY_TESTING, KEY_STATE_COUNT
+};
+const char *key_class_name(enum key_class c); /* "?", "PAID", "FREE", "UNVER", "INVALID" */
+const char *key_state_name(enum key_state s); /* "ready" ... */
+
+enum balance_origin { BALANCE_UNKNOWN, BALANCE_API, BALANCE_SET };
+
+struct keypool;
+
+/* A key in use. The secret stays valid until the lease is returned, even when the key is removed meanwhile. */
+struct lease {
+    uint32_t slot; /* for `tried` */
+    uint64_t seq;  /* unique; 0 = no lease */
+    char key_id[KEY_ID_LEN + 1];
+    const char *auth; /* "Authorization: Bearer sk-..." : only for the upstream call */
+    int32_t cell;     /* -1: the cell table is full */
+    uint32_t account; /* the pool's own: where the lease was counted, even when the key moves meanwhile */
+    bool test;        /* from ignore_state: its return touches no counter, cooldown or class; keypool_test_end tells */
+    bool probe;       /* half-open: this request is the one let through */
+};
+
+struct pick_ask {
+    struct str model;          /* "" for calls without a model */
+    const uint32_t *tried;     /* slots not to use again while another can serve */
+    size_t tried_count;
+    const char *only_key;      /* key id: this one or none (tests); NULL = any */
+    bool ignore_state;         /* tests: OFF, BAD and cooling keys too */
+    enum model_cost cost;      /* by configuration; COST_UNKNOWN (0): as the catalogue says */
+    mono_t now;
+};
+
+enum pick_result {
+    PICK_OK,
+    PICK_NO_KEYS,    /* the pool is empty */
+    PICK_NONE_USABLE, /* keys exist, but all are off, bad, or of a class that cannot serve this model */
+    PICK_COOLING,    /* all that could serve are cooling */
+    PICK_TRIED,      /* all that could serve were tried by this request */
+};
+
+struct pick {
+    enum pick_result result;
+    struct lease lease;
+    /* For the refusals: how many keys could serve this model if they were not cooling, the soonest deadline, its
+     * verdict, and whether every wait is a rate limit / every reason is no-funds / not-verified. */
+    unsigned candidates;
+    int64_t soonest_ms; /* from now; 0 none */
+    enum verdict soonest_verdict;
+    bool all_rate, all_no_funds, all_not_verified;
+};
+
+struct keypool *keypool_new(enum pool_strategy strategy);
+void keypool_free(struct keypool *p); /* BUG when leases are out */
+void keypool_set_strategy(struct keypool *p, enum pool_strategy s);
+
+/* Makes the pool hold exactly `keys` (configured) plus what was added at run time: new ones join, configured ones that
+ * are missing drain and leave. Returns how many joined. */
+size_t keypool_configure(struct keypool *p, const struct key_conf *keys, size_t count, mono_t now);
+enum key_added { KEY_ADDED, KEY_DUPLICATE, KEY_POOL_FULL };
+/* Adds one key at run time. `id` gets its key id. */
+enum key_added keypool_add(struct keypool *p, const struct key_conf *key, mono_t now, char id[KEY_ID_LEN + 1]);
+
+void keypool_acquire(struct keypool *p, const struct pick_ask *ask, struct pick *out);
+/* The answer passed the gate: a half-open cell lets others follow. At most once per lease. */
+void keypool_gate(struct keypool *p, const struct lease *l, mono_t now);
+
+struct lease_end {
+    enum verdict verdict;
+    int status;             /* HTTP, 0 none */
+    int64_t code;           /* upstream's, 0 none */
+    const char *message;    /* cleaned; NULL none */
+    int64_t retry_after_ms; /* 0 none */
+    int64_t ms_to_midnight; /* Asia/Shanghai */
+    struct str model;
+    enum model_cost cost; /* as in pick_ask */
+    mono_t now;
+    wall_t wall;
+};
+/* Returns the lease; l->seq becomes 0. BUG when it is not out. */
+void keypool_return(struct keypool *p, struct lease *l, const struct lease_end *end);
+
+/* --- tests and commands; `id` is the key id. False: no such key. --- */
+bool keypool_test_begin(struct keypool *p, const char *id);
+/* Result of GET /v1/models with the key (a manual test never touches error counters): OK clears INVALID and untested,
+ * KEY_INVALID sets INVALID, anything else is only shown. */
+bool keypool_test_end(struct keypool *p, const char *id, const struct lease_end *end);
+bool keypool_set_enabled(struct keypool *p, const char *id, bool enabled);
+bool keypool_reset(struct keypool *p, const char *id, mono_t now); /* clears its cooldowns by hand */
+bool keypool_set_label(struct keypool *p, const char *id, const char *label);
+bool keypool_set_balance(struct keypool *p, const char *id, enum balance_origin origin, int64_t micro, wall_t now);
+bool keypool_set_account(struct keypool *p, const char *id, const char *account); /* learned from user/info */
+enum key_removed { KEY_REMOVED, KEY_NOT_FOUND, KEY_FROM_FILE };
+/* `origin` gets "file:line" when it is refused. Leases out keep working; the key leaves the list at once. */
+enum key_removed keypool_remove(struct keypool *p, const char *id, char *origin, size_t size);
+
+/* Keys that are due for an automatic probe (INVALID: 10 min after, then hourly; untested ones at start): fills `ids`. */
+size_t keypool_due_tests(struct keypool *p, mono_t now, char (*ids)[KEY_ID_LEN + 1], size_t room);
+
+/* --- views (copies, no secrets) --- */
+struct key_cooldown_view {
+    char model[257]; /* "" = everything; "paid" scope: "(paid)", "(Pro/)" */
+    enum verdict reason;
+    int64_t ms_left;
+};
+struct key_view {
+    char id[KEY_ID_LEN + 1];
+    char label[64], masked[24], account[64], origin[128];
+    bool from_file; /* configured: cannot be deleted here */
+    enum key_class class;
+    char class_evidence[64];
+    enum key_state state;
+    bool enabled;
+    unsigned in_flight;
+    uint64_t ok, failed, limited; /* tries since start */
+    enum balance_origin balance_origin;
+    int64_t balance_micro;
+    wall_t balance_at;
+    struct key_cooldown_view cooldowns[8]; /* soonest to end last; `cooldown_count` may be larger */
+    unsigned cooldown_count;
+    struct {
+        wall_t at; /* 0 none */
+        int status;
+        int64_t code;
+        enum verdict verdict;
+        char message[200];
+    } last_error;
+    wall_t tested_at; /* 0 never */
+    wall_t used_at;
+    bool ever_worked;
+};
+/* Fills up to `room` views in order of joining; returns the number of keys. */
+size_t keypool_view(struct keypool *p, mono_t now, struct key_view *out, size_t room);
+size_t keypool_count(struct keypool *p);
+unsigned keypool_leases_out(struct keypool *p);
+unsigned keypool_usable(struct keypool *p, mono_t now); /* enabled, not bad, not wholly cooling */
+/* Keys that could serve this model now. */
+unsigned keypool_usable_for(struct keypool *p, struct str model, mono_t now);
+/* Raised by every change a screen or the disk should know; compare to find out. Lock-free. */
+uint64_t keypool_generation(const struct keypool *p);
+
+/* --- persistence: ids only, wall clock --- */
+struct key_saved {
+    char id[KEY_ID_LEN + 1];
+    char label[64], account[64], class_evidence[64];
+    int class;
+    bool enabled, ever_worked, label_by_hand;
+    int balance_origin;
+    int64_t balance_micro, balance_at_ms, tested_at_ms, class_at_ms;
+};
+struct cooldown_saved {
+    char id[KEY_ID_LEN + 1];
+    char model[257];
+    int scope, verdict;
+    unsigned repeats;
+    int64_t until_ms; /* wall */
+};
+/* Snapshot of what must survive a restart; caller frees both arrays. */
+void keypool_save(struct keypool *p, mono_t now, wall_t wall, struct key_saved **keys, size_t *key_count,
+                  struct cooldown_saved **cooldowns, size_t *cooldown_count);
+/* Before the listener opens. Rows of unknown keys are ignored (kept by the store for 30 days). */
+void keypool_restore(struct keypool *p, const struct key_saved *keys, size_t key_count,
+                     const struct cooldown_saved *cooldowns, size_t cooldown_count, mono_t now, wall_t wall);
+/* Text of the run-time keys in keys_file format, for the state directory's `keys` file: the only place that gets it.
+ * `out` is wiped by the caller. */
+void keypool_export_runtime(struct keypool *p, struct buf *out);
+
+#endif

@@ -1,0 +1,327 @@
+/* What verdicts, tests and hands do to a key: classes (slow), limits, states (fast).
+ *
+ *   class  ? ----paid model served, balance----> PAID <--+
+ *          ? ----paid model refused, balance---> FREE ---+ (a paid model served)
+ *          any --401, code 30014--> INVALID    --answered, test passed--> what it was before
+ *          any --real-name-------> UNVERIFIED  --answered--------------> what it was before
+ *
+ * The class excludes a key only when it is INVALID; for the others the cooldown that came with it does, so that an
+ * account that was topped up comes back by itself, half-open. State is not stored: pool_state derives it. */
+#include "pool/pool_priv.h"
+
+enum {
+    FREE_BALANCE_MICRO = 30000,
+    LATELY_MS = 600000,
+    RETEST_UNTESTED_MS = 60000,
+    RETEST_INVALID_MS = 600000,
+};
+
+const char *key_class_name(enum key_class c)
+{
+    static const char *const names[CLASS_COUNT] = {"?", "PAID", "FREE", "UNVER", "INVALID"};
+    return (unsigned)c < CLASS_COUNT ? names[c] : "?";
+}
+
+const char *key_state_name(enum key_state s)
+{
+    static const char *const names[KEY_STATE_COUNT] = {"ready", "busy", "cooling",  "draining",
+                                                       "off",   "bad",  "untested", "testing"};
+    return (unsigned)s < KEY_STATE_COUNT ? names[s] : "?";
+}
+
+static bool is_setback(enum key_class c)
+{
+    return c == CLASS_INVALID || c == CLASS_UNVERIFIED;
+}
+
+void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall_t wall, const char *evidence)
+{
+    if (k->class == class) return;
+    if (is_setback(class) && !is_setback(k->class)) k->class_before = k->class;
+    k->class = class;
+    k->class_at = wall;
+    text_clean(str_of(evidence), k->class_evidence, sizeof k->class_evidence);
+    pool_changed(p);
+}
+
+void pool_class_by_balance(struct keypool *p, struct key *k, wall_t now)
+{
+    bool has_money = k->balance_micro > FREE_BALANCE_MICRO;
+    if (is_setback(k->class)) return;
+    if (k->balance_origin == BALANCE_API)
+        pool_set_class(p, k, has_money ? CLASS_PAID : CLASS_FREE, now, "balance by user/info");
+    if (k->balance_origin == BALANCE_SET && has_money && k->class == CLASS_UNKNOWN)
+        pool_set_class(p, k, CLASS_PAID, now, "balance given by hand");
+}
+
+static void repair(struct keypool *p, struct key *k, wall_t wall)
+{
+    if (is_setback(k->class)) pool_set_class(p, k, k->class_before, wall, "answered again");
+    k->invalid_repeats = 0;
+    k->test_due = (mono_t){0};
+}
+
+/* The platform does not know the key. Answers of requests sent before it was known do not climb the ladder. */
+static void invalidate(struct keypool *p, struct key *k, mono_t now, wall_t wall, bool by_test)
+{
+    bool again = k->class == CLASS_INVALID;
+    if (again && !by_test) return;
+    k->invalid_repeats = again ? k->invalid_repeats + 1 : 0;
+    struct cooldown_ask ask = {.verdict = VERDICT_KEY_INVALID, .repeats = k->invalid_repeats};
+    k->test_due = mono_add(now, cooldown_for(&ask).ms);
+    pool_set_class(p, k, CLASS_INVALID, wall, by_test ? "refused in a test" : "refused with 401");
+}
+
+static void note_error(struct keypool *p, struct key *k, const struct lease_end *end)
+{
+    k->last_error.at = end->wall;
+    k->last_error.status = end->status;
+    k->last_error.code = end->code;
+    k->last_error.verdict = end->verdict;
+    text_clean(str_of(end->message), k->last_error.message, sizeof k->last_error.message);
+    pool_changed(p);
+}
+
+/* Nothing about the key follows from these. */
+static bool is_neutral(enum verdict v)
+{
+    return v == VERDICT_BAD_REQUEST || v == VERDICT_CANCELLED || v == VERDICT_REDIRECT || v == VERDICT_RETIRED;
+}
+
+/* The platform's limiter let the request in: an open half-open limit. */
+static bool was_accepted(enum verdict v)
+{
+    return v == VERDICT_OK || v == VERDICT_BAD_REQUEST || v == VERDICT_STREAM_BROKEN;
+}
+
+static void note_success(struct keypool *p, struct key *k, struct cell *cell, const struct model_query *q,
+                         const struct lease_end *end)
+{
+    char evidence[sizeof k->class_evidence];
+    k->ok++;
+    k->ever_worked = true;
+    if (cell) cell->ok_at = end->now;
+    if (is_setback(k->class)) repair(p, k, end->wall);
+    if (q->cost != COST_PAID || k->class == CLASS_PAID) return;
+    snprintf(evidence, sizeof evidence, "served %.*s", STR_ARG(q->model));
+    pool_set_class(p, k, CLASS_PAID, end->wall, evidence);
+}
+
+/* Did another account succeed with this model since this cell's last success? Only asked after a failure. */
+static bool other_succeeds(struct keypool *p, uint32_t account, const struct cell *cell, const struct model_query *q)
+{
+    if (!cell) return false;
+    for (uint32_t i = 0; i < p->account_count; i++) {
+        if (i == account || list_empty(&p->accounts[i].cells)) continue;
+        const struct cell *other = cells_find(&p->cells, i, q->hash, q->model);
+        if (other && other->ok_at.ms > cell->ok_at.ms) return true;
+    }
+    return false;
+}
+
+static struct limit *limit_of(struct account *a, struct cell *cell, enum cooldown_scope scope)
+{
+    switch (scope) {
+    case SCOPE_CELL: return cell ? &cell->limit : NULL;
+    case SCOPE_PAID_PLAIN: return &a->scopes[ON_PAID_PLAIN];
+    case SCOPE_PAID_PRO: return &a->scopes[ON_PAID_PRO];
+    case SCOPE_ACCOUNT: return &a->scopes[ON_ACCOUNT];
+    default: return NULL;
+    }
+}
+
+static void cool_down(struct keypool *p, struct account *a, struct cell *cell, const struct model_query *q,
+                      const struct lease_end *end)
+{
+    struct cooldown_ask ask = {
+        .verdict = end->verdict,
+        .retry_after_ms = end->retry_after_ms,
+        .ms_to_midnight = end->ms_to_midnight,
+        .model_free = q->cost == COST_FREE,
+        .model_pro = q->pro,
+    };
+    if (verdict_kind(end->verdict) == KIND_FAILURE)
+        ask.other_succeeds = other_succeeds(p, (uint32_t)(a - p->accounts), cell, q);
+    struct limit *limit = limit_of(a, cell, cooldown_for(&ask).scope);
+    if (!limit) return;
+    ask.repeats = limit_repeats(limit, end->verdict, end->now);
+    if (limit_refuse(limit, end->verdict, ask.repeats, cooldown_for(&ask).ms, end->now)) pool_changed(p);
+}
+
+static void note_refusal(struct keypool *p, struct key *k, const struct model_query *q, const struct lease_end *end)
+{
+    char evidence[sizeof k->class_evidence];
+    if (verdict_is_rate(end->verdict))
+        k->limited++;
+    else
+        k->failed++;
+    note_error(p, k, end);
+    snprintf(evidence, sizeof evidence, "refused %.*s", STR_ARG(q->model));
+    if (end->verdict == VERDICT_KEY_INVALID) invalidate(p, k, end->now, end->wall, false);
+    if (end->verdict == VERDICT_NOT_VERIFIED)
+        pool_set_class(p, k, CLASS_UNVERIFIED, end->wall, "real-name verification asked for");
+    if (end->verdict == VERDICT_NO_FUNDS && q->cost != COST_FREE && q->model.n && !is_setback(k->class))
+        pool_set_class(p, k, CLASS_FREE, end->wall, evidence);
+}
+
+void pool_apply(struct keypool *p, struct key *k, struct account *a, struct cell *cell, const struct lease *l,
+                const struct model_query *q, const struct lease_end *end)
+{
+    bool accepted = was_accepted(end->verdict), opened = false;
+    for (size_t i = 0; i < ACCOUNT_SCOPES; i++) opened |= limit_leave(&a->scopes[i], l->seq, accepted, end->now);
+    if (cell) opened |= limit_leave(&cell->limit, l->seq, accepted, end->now);
+    if (opened) pool_changed(p);
+    k->used_at = end->wall;
+    if (end->verdict == VERDICT_OK) note_success(p, k, cell, q, end);
+    if (end->verdict == VERDICT_OK || is_neutral(end->verdict)) return;
+    note_refusal(p, k, q, end);
+    cool_down(p, a, cell, q, end);
+}
+
+/* Every model that the account was asked for lately is cooling. */
+static bool all_cells_cool(const struct account *a, mono_t now)
+{
+    bool any = false;
+    LIST_FOR(it, &a->cells)
+    {
+        const struct cell *cell = LIST_ENTRY(it, struct cell, of_account);
+        if (!cell->in_flight && mono_since(now, cell->used_at) > LATELY_MS) continue;
+        if (!limit_cooling(&cell->limit, now)) return false;
+        any = true;
+    }
+    return any;
+}
+
+enum key_state pool_state(struct keypool *p, const struct key *k, mono_t now)
+{
+    const struct account *a = &p->accounts[k->account];
+    if (!k->enabled) return k->in_flight ? KEY_DRAINING : KEY_OFF;
+    if (k->class == CLASS_INVALID) return KEY_BAD;
+    if (k->testing) return KEY_TESTING;
+    if (limit_cooling(&a->scopes[ON_ACCOUNT], now) || all_cells_cool(a, now)) return KEY_COOLING;
+    if (k->in_flight) return KEY_BUSY;
+    return k->tested_at.ms || k->ever_worked ? KEY_READY : KEY_UNTESTED;
+}
+
+unsigned keypool_usable(struct keypool *p, mono_t now)
+{
+    unsigned n = 0;
+    lock_get(&p->lock);
+    for (size_t i = 0; i < p->count; i++)
+        n += key_may_serve(p->order[i]) && !limit_cooling(&p->accounts[p->order[i]->account].scopes[ON_ACCOUNT], now);
+    lock_put(&p->lock);
+    return n;
+}
+
+bool keypool_test_begin(struct keypool *p, const char *id)
+{
+    lock_get(&p->lock);
+    struct key *k = pool_find(p, id);
+    if (k) {
+        k->testing = true;
+        pool_changed(p);
+    }
+    lock_put(&p->lock);
+    return k != NULL;
+}
+
+bool keypool_test_end(struct keypool *p, const char *id, const struct lease_end *end)
+{
+    lock_get(&p->lock);
+    struct key *k = pool_find(p, id);
+    if (!k) goto out;
+    k->testing = k->test_handed = false;
+    pool_changed(p);
+    if (end->verdict == VERDICT_CANCELLED) goto out;
+    if (end->verdict != VERDICT_OK) note_error(p, k, end);
+    if (end->verdict == VERDICT_OK) {
+        k->ever_worked = true;
+        k->tested_at = end->wall;
+        k->test_due = (mono_t){0};
+        if (k->class == CLASS_INVALID) repair(p, k, end->wall);
+    } else if (end->verdict == VERDICT_KEY_INVALID) {
+        k->tested_at = end->wall;
+        invalidate(p, k, end->now, end->wall, true);
+    } else if (k->class == CLASS_INVALID) {
+        k->test_due = mono_add(end->now, RETEST_INVALID_MS);
+    } else if (!k->tested_at.ms && !k->ever_worked) {
+        k->test_due = mono_add(end->now, RETEST_UNTESTED_MS);
+    }
+out:
+    lock_put(&p->lock);
+    return k != NULL;
+}
+
+size_t keypool_due_tests(struct keypool *p, mono_t now, char (*ids)[KEY_ID_LEN + 1], size_t room)
+{
+    size_t n = 0;
+    lock_get(&p->lock);
+    for (size_t i = 0; i < p->count && n < room; i++) {
+        struct key *k = p->order[i];
+        if (!k->enabled || k->testing || k->test_handed || !k->test_due.ms || k->test_due.ms > now.ms) continue;
+        bool served = k->ever_worked && k->class != CLASS_INVALID;
+        if (served) {
+            k->test_due = (mono_t){0};
+            continue;
+        }
+        k->test_handed = true;
+        memcpy(ids[n++], k->id, KEY_ID_LEN + 1);
+    }
+    lock_put(&p->lock);
+    return n;
+}
+
+bool keypool_set_enabled(struct keypool *p, const char *id, bool enabled)
+{
+    lock_get(&p->lock);
+    struct key *k = pool_find(p, id);
+    if (k && k->enabled != enabled) {
+        k->enabled = enabled;
+        pool_changed(p);
+    }
+    lock_put(&p->lock);
+    return k != NULL;
+}
+
+bool keypool_reset(struct keypool *p, const char *id, mono_t now)
+{
+    lock_get(&p->lock);
+    struct key *k = pool_find(p, id);
+    if (k) {
+        struct account *a = &p->accounts[k->account];
+        for (size_t i = 0; i < ACCOUNT_SCOPES; i++) a->scopes[i] = (struct limit){0};
+        LIST_FOR(it, &a->cells) LIST_ENTRY(it, struct cell, of_account)->limit = (struct limit){0};
+        if (k->class == CLASS_INVALID) k->test_due = now;
+        pool_changed(p);
+    }
+    lock_put(&p->lock);
+    return k != NULL;
+}
+
+bool keypool_set_label(struct keypool *p, const char *id, const char *label)
+{
+    lock_get(&p->lock);
+    struct key *k = pool_find(p, id);
+    if (k) {
+        k->label_by_hand = label && label[0];
+        text_clean(k->label_by_hand ? str_of(label) : str_of(k->conf_label), k->label, sizeof k->label);
+        pool_changed(p);
+    }
+    lock_put(&p->lock);
+    return k != NULL;
+}
+
+bool keypool_set_balance(struct keypool *p, const char *id, enum balance_origin origin, int64_t micro, wall_t now)
+{
+    lock_get(&p->lock);
+    struct key *k = pool_find(p, id);
+    if (k) {
+        k->balance_origin = origin;
+        k->balance_micro = origin == BALANCE_UNKNOWN ? 0 : micro;
+        k->balance_at = now;
+        pool_class_by_balance(p, k, now);
+        pool_changed(p);
+    }
+    lock_put(&p->lock);
+    return k != NULL;
+}

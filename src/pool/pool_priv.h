@@ -1,0 +1,119 @@
+/* What the files of the key pool share: keypool.c (leases, picking), roster.c (joining and leaving), keystate.c
+ * (verdicts, classes, states, tests), keyview.c (views, persistence). Everything here is under the pool's lock unless a
+ * comment says otherwise; functions named pool_... expect it held. */
+#ifndef SFPROXY_POOL_POOL_PRIV_H
+#define SFPROXY_POOL_POOL_PRIV_H
+
+#include "base/lock.h"
+#include "base/secret.h"
+#include "pool/cells.h"
+#include "pool/cooldown.h"
+#include "pool/keypool.h"
+
+enum {
+    ACCOUNTS_MAX = 2 * POOL_KEYS_MAX, /* accounts that only old leases still know need room too */
+    SECRET_ROOM = 1024,               /* bytes for one "Authorization: Bearer ..." line */
+    LABEL_ROOM = 64,
+};
+
+/* Scopes of an account that can cool as a whole; index into account.scopes. */
+enum account_scope { ON_PAID_PLAIN, ON_PAID_PRO, ON_ACCOUNT, ACCOUNT_SCOPES };
+
+struct account {
+    char name[LABEL_ROOM];
+    bool own;           /* made for a key without a known account; `name` is that key's id */
+    unsigned keys;      /* keys in the pool, also draining ones */
+    unsigned in_flight; /* leases */
+    uint64_t last_pick;
+    struct limit scopes[ACCOUNT_SCOPES];
+    struct list cells;
+};
+
+struct key {
+    /* What picking reads, together. */
+    bool enabled, removed;
+    enum key_class class;
+    uint32_t slot, account;
+    unsigned in_flight;
+    uint64_t last_pick; /* seq of its last lease */
+    char id[KEY_ID_LEN + 1];
+
+    uint64_t join; /* order of joining, for views that let the lock go between keys */
+    uint8_t digest[DIGEST_LEN];
+    char *auth; /* in the pool's secrets, at its slot */
+    char label[LABEL_ROOM], conf_label[LABEL_ROOM], masked[24], origin[128], class_evidence[64];
+    bool label_by_hand, from_file;
+    bool runtime; /* added by hand: belongs into the state directory's file, also while a file has it too */
+    enum key_class class_before; /* INVALID and UNVERIFIED give it back when the key works again */
+    wall_t class_at;
+    bool ever_worked, testing, test_handed;
+    mono_t test_due; /* next automatic test; 0 none */
+    unsigned invalid_repeats;
+    uint64_t ok, failed, limited;
+    enum balance_origin balance_origin;
+    int64_t balance_micro;
+    wall_t balance_at;
+    bool has_conf_balance;
+    int64_t conf_balance_micro;
+    wall_t tested_at, used_at;
+    struct {
+        wall_t at;
+        int status;
+        int64_t code;
+        enum verdict verdict;
+        char message[200];
+    } last_error;
+};
+
+struct keypool {
+    struct lock lock;
+    _Atomic uint64_t generation; /* no lock */
+    char *secrets;               /* SECRET_ROOM per slot; its own mapping, kept out of core dumps */
+    enum pool_strategy strategy;
+    struct key **slots; /* POOL_KEYS_MAX; NULL free. A removed key keeps its slot until its leases are back */
+    struct key **order; /* the keys of the pool in order of joining */
+    size_t count;       /* of order */
+    struct account *accounts;
+    size_t account_count; /* ever used */
+    struct cells cells;
+    uint64_t seq, joins;
+    unsigned leases_out;
+};
+
+/* A model as the pool sees it; made outside the lock. */
+struct model_query {
+    struct str model;
+    uint64_t hash;
+    enum model_cost cost;
+    bool pro;
+};
+struct model_query model_query(const struct keypool *p, struct str model, enum model_cost cost);
+
+static inline void pool_changed(struct keypool *p)
+{
+    atomic_fetch_add_explicit(&p->generation, 1, memory_order_relaxed);
+}
+struct key *pool_find(struct keypool *p, const char *id); /* NULL: not in the pool */
+/* The limits of the account that a request for this model meets; fills `out`, returns how many (1 or 2). */
+size_t pool_scopes(struct account *a, const struct model_query *q, struct limit *out[2]);
+static inline bool key_may_serve(const struct key *k)
+{
+    return k->enabled && k->class != CLASS_INVALID;
+}
+
+/* roster.c */
+void pool_join_account(struct keypool *p, struct key *k, uint32_t account);
+/* Index of the account of that name, made when there is none; -1: no room. */
+int64_t pool_account(struct keypool *p, struct str name, bool own);
+/* A removed key whose last lease came back: gives its slot back; the caller frees it after the lock. */
+void pool_release(struct keypool *p, struct key *k);
+
+/* keystate.c */
+void pool_apply(struct keypool *p, struct key *k, struct account *a, struct cell *cell, const struct lease *l,
+                const struct model_query *q, const struct lease_end *end);
+enum key_state pool_state(struct keypool *p, const struct key *k, mono_t now);
+void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall_t wall, const char *evidence);
+/* What a balance says about the class. */
+void pool_class_by_balance(struct keypool *p, struct key *k, wall_t now);
+
+#endif

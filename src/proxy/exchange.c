@@ -1,0 +1,355 @@
+/* An exchange: one client request and everything done for it, on one worker from its head to its count.
+ *
+ *   ADMIT -> READ_BODY -> SCAN -> (WAIT) -> PICK -> SEND -> AWAIT -> STREAM -> SETTLE -> GONE
+ *                                            ^                |
+ *                                            +--- BACKOFF <---+      a try failed before the gate opened
+ *
+ * exchange.c is the life: creation, steps, picking a key, the timer, the end of memory. attempt.c runs one try
+ * upstream, answer.c speaks to the client, settle.c counts.
+ *
+ * Invariants:
+ *  - `conn` is set exactly while the client's request is open; whoever completes the reply sets it to NULL.
+ *  - `lease.seq` is set exactly while a try runs (SEND, AWAIT, STREAM); attempt_end() returns it, once.
+ *  - after the gate opened (STREAM) nothing is retried.
+ *  - settle() runs exactly once; memory goes back at the end of the loop's turn, because callbacks of curl or of the
+ *    server may still be on the stack.
+ */
+#include "proxy/exchange.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "proxy/auth.h"
+
+enum { SPARE_MAX = 1024 };
+
+const char *step_name(enum step s)
+{
+    static const char *const names[STEP_COUNT] = {
+#define STEP_NAME(id, name, meaning) name,
+        STEP_TABLE(STEP_NAME)};
+    return names[s];
+}
+
+/* Bit per step: where it may be entered from. */
+#define FROM(s) (1u << STEP_##s)
+static const unsigned may_enter_from[STEP_COUNT] = {
+    [STEP_ADMIT] = 0,
+    [STEP_READ_BODY] = FROM(ADMIT),
+    [STEP_SCAN] = FROM(READ_BODY),
+    [STEP_WAIT] = FROM(PICK),
+    [STEP_PICK] = FROM(SCAN) | FROM(WAIT) | FROM(BACKOFF) | FROM(SEND) | FROM(AWAIT),
+    [STEP_SEND] = FROM(PICK),
+    [STEP_AWAIT] = FROM(SEND),
+    [STEP_BACKOFF] = FROM(SEND) | FROM(AWAIT),
+    [STEP_STREAM] = FROM(AWAIT) | FROM(SEND),
+    [STEP_SETTLE] = ~0u & ~FROM(SETTLE) & ~FROM(GONE),
+    [STEP_GONE] = FROM(SETTLE),
+};
+
+void exchange_step(struct exchange *e, enum step to)
+{
+    BUG_ON(e->magic != EXCHANGE_MAGIC);
+    BUG_ON(to != STEP_ADMIT && !(may_enter_from[to] & (1u << e->step)));
+    e->step = to;
+}
+
+static void on_timer(void *arg);
+
+static struct exchange *take_spare(struct proxy *p)
+{
+    struct exchange *e = p->spare;
+    if (!e) {
+        e = xcalloc(1, sizeof *e);
+        loop_timer_init(&e->timer, p->loop, on_timer, e);
+        return e;
+    }
+    p->spare = (struct exchange *)e->node.next;
+    p->spare_count--;
+    struct loop_timer timer = e->timer;
+    memset(e, 0, sizeof *e);
+    e->timer = timer;
+    return e;
+}
+
+static void set_request_id(struct exchange *e, const struct head *h)
+{
+    struct str theirs = head_value(h, "x-request-id");
+    if (token_is_safe(theirs))
+        str_copy(e->request_id, sizeof e->request_id, theirs);
+    else
+        snprintf(e->request_id, sizeof e->request_id, "sf-%08x-%llx", e->p->instance, (unsigned long long)e->id);
+}
+
+static struct exchange *exchange_new(struct proxy *p, struct conn *c, const struct head *h, const struct route *route,
+                                     const char *client)
+{
+    struct exchange *e = take_spare(p);
+    e->magic = EXCHANGE_MAGIC;
+    e->p = p;
+    e->id = p->next_id;
+    p->next_id += ID_STEP;
+    e->conn = c;
+    e->conf = conf_get(p->conf);
+    e->route = *route;
+    snprintf(e->client, sizeof e->client, "%s", client);
+    e->begun = loop_now(p->loop);
+    e->begun_wall = wall_now();
+    buf_init(&e->gate_bytes, 2 * GATE_BYTES);
+    buf_init(&e->reply_headers, 16384);
+    tap_init(&e->tap);
+    e->budget = (struct retry_budget){.max_refusals = (unsigned)p->conf->upstream_max_refusals,
+                                      .max_attempts = (unsigned)p->conf->upstream_max_attempts,
+                                      .retry_stalls = p->conf->upstream_retry_stalls,
+                                      .refusals_only = route->kind == ROUTE_KIND_FORWARD};
+    e->total_deadline = mono_add(e->begun, p->conf->upstream_total_timeout);
+    list_init(&e->wait_node);
+    list_prepend(&p->live, &e->node);
+    set_request_id(e, h);
+    str_copy(e->method, sizeof e->method, h->method);
+    exchange_step(e, STEP_ADMIT);
+    return e;
+}
+
+static bool encoded_body(const struct head *h)
+{
+    struct str coding = head_value(h, "content-encoding");
+    return coding.n && !str_ieq(coding, STR("identity"));
+}
+
+void exchange_on_head(struct proxy *p, struct conn *c, const struct head *h, const struct route *route)
+{
+    const char *client = auth_client(p->conf, h, conn_peer(c));
+    if (p->is_draining) {
+        answer_plain_error(c, route->dialect, ERR_draining, "sfproxy is shutting down; try again in a moment",
+                           "Retry-After: 5\r\n");
+        return;
+    }
+    if (!client) {
+        answer_plain_error(c, route->dialect, ERR_unauthorized,
+                           "this proxy wants a client key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'",
+                           "WWW-Authenticate: Bearer\r\n");
+        return;
+    }
+    if (encoded_body(h)) {
+        answer_plain_error(c, route->dialect, ERR_unsupported_encoding,
+                           "compressed request bodies are not supported; send the body without Content-Encoding", "");
+        return;
+    }
+    struct exchange *e = exchange_new(p, c, h, route, client);
+    conn_set_user(c, e);
+    exchange_step(e, STEP_READ_BODY);
+    exchange_timer_arm(e);
+    conn_read_body(c, (uint64_t)(route->upload ? p->conf->limits_max_upload : p->conf->limits_max_body));
+}
+
+static enum scan_result scan_body(struct exchange *e, struct str body)
+{
+    struct scan_limits limits = {(unsigned)e->conf->limits_max_json_depth, (size_t)e->conf->limits_max_model_name};
+    if (e->route.kind != ROUTE_KIND_POOLED) return SCAN_OK;
+    if (e->route.body == BODY_JSON) return scan_json(body, &limits, &e->scan);
+    return scan_multipart(body, head_value(conn_head(e->conn), "content-type"), &limits, &e->scan);
+}
+
+static enum error_code error_of_scan(enum scan_result r)
+{
+    switch (r) {
+    case SCAN_DUPLICATE_KEY: return ERR_duplicate_key;
+    case SCAN_BAD_MODEL:
+    case SCAN_NO_MODEL: return ERR_bad_model;
+    case SCAN_OK:
+    case SCAN_BAD_JSON:
+    case SCAN_TOO_DEEP:
+    case SCAN_BAD_STREAM:
+    case SCAN_BAD_MULTIPART: break;
+    }
+    return ERR_bad_json;
+}
+
+static bool model_is_known(const struct exchange *e)
+{
+    struct str model = str_of(e->scan.model);
+    return catalog_find(model) || map_get(&e->p->known_models, model);
+}
+
+void exchange_on_body(struct exchange *e)
+{
+    exchange_step(e, STEP_SCAN);
+    enum scan_result r = scan_body(e, conn_body(e->conn));
+    if (r == SCAN_OK && e->route.kind == ROUTE_KIND_POOLED && !e->scan.has_model) r = SCAN_NO_MODEL;
+    if (r != SCAN_OK) {
+        answer_error(e, error_of_scan(r), scan_sentence(r), 0, END_CLIENT_ERROR);
+        return;
+    }
+    if (e->scan.has_model && ban_set_has(e->p->bans, str_of(e->scan.model))) {
+        char message[400];
+        snprintf(message, sizeof message, "the model %s is banned on this proxy", e->scan.model);
+        answer_error(e, ERR_model_banned, message, 0, END_CLIENT_ERROR);
+        return;
+    }
+    e->body = conn_take_body(e->conn);
+    e->bytes_up = e->body ? e->body->bytes.len : 0;
+    e->model_known = e->scan.has_model && model_is_known(e);
+    settle_admitted(e);
+    exchange_pick(e);
+}
+
+static void wait_for_address(struct exchange *e)
+{
+    struct proxy *p = e->p;
+    exchange_step(e, STEP_WAIT);
+    list_append(&p->waiting, &e->wait_node);
+    e->phase_deadline = mono_add(loop_now(p->loop), e->conf->upstream_connect_timeout);
+    exchange_timer_arm(e);
+    p->shared->connect_failed(p->shared->arg);
+}
+
+void exchange_resume_waiting(struct proxy *p)
+{
+    LIST_FOR_SAFE (it, &p->waiting) {
+        struct exchange *e = LIST_ENTRY(it, struct exchange, wait_node);
+        list_remove(&e->wait_node);
+        exchange_pick(e);
+    }
+}
+
+static void acquire(struct exchange *e, struct pick *pick)
+{
+    struct pick_ask ask = {.model = str_of(e->scan.model),
+                           .tried = e->tried,
+                           .tried_count = e->tried_count,
+                           .now = loop_now(e->p->loop)};
+    keypool_acquire(e->p->shared->pool, &ask, pick);
+    if (pick->result != PICK_TRIED || verdict_kind(e->last_verdict) != KIND_ONCE) return;
+    /* Overload and lost connections are no key's fault: the second try may use the same key. */
+    ask.tried_count = e->tried_count = 0;
+    keypool_acquire(e->p->shared->pool, &ask, pick);
+}
+
+/* A failure of the platform says more to the client than "its key is cooling down now". */
+static bool last_try_says_more(const struct exchange *e)
+{
+    enum verdict_kind kind = verdict_kind(e->last_verdict);
+    return e->tries > 0 && (kind == KIND_FAILURE || kind == KIND_ONCE || kind == KIND_STALL);
+}
+
+void exchange_pick(struct exchange *e)
+{
+    struct pick pick;
+    exchange_step(e, STEP_PICK);
+    e->phase_deadline = (mono_t){0};
+    if (!e->p->addrs || e->p->addrs->failed) {
+        wait_for_address(e);
+        return;
+    }
+    acquire(e, &pick);
+    if (pick.result == PICK_OK) {
+        e->lease = pick.lease;
+        if (e->tried_count < TRIED_MAX) e->tried[e->tried_count++] = pick.lease.slot;
+        attempt_start(e);
+    } else if (pick.result == PICK_TRIED || last_try_says_more(e)) {
+        answer_verdict(e);
+    } else {
+        answer_no_key(e, &pick);
+    }
+}
+
+void exchange_on_gone(struct exchange *e, enum gone_reason why)
+{
+    static const enum end_reason ends[] = {
+        [GONE_CLOSED] = END_CLIENT_ABORT, [GONE_STALLED] = END_CLIENT_STALLED, [GONE_SHUTDOWN] = END_KILLED};
+    e->conn = NULL;
+    attempt_end(e, VERDICT_CANCELLED);
+    settle(e, ends[why]);
+}
+
+void exchange_kill(struct exchange *e, enum error_code code, const char *why)
+{
+    if (e->step == STEP_SETTLE || e->step == STEP_GONE) return;
+    if (e->step == STEP_STREAM) {
+        answer_broken(e, code, why, END_KILLED);
+        return;
+    }
+    attempt_end(e, VERDICT_CANCELLED);
+    answer_error(e, code, why, 0, END_KILLED);
+}
+
+static void earlier(mono_t *t, mono_t other)
+{
+    if (other.ms && (!t->ms || other.ms < t->ms)) *t = other;
+}
+
+/* Lazy: a timer that fires too early looks again; only an earlier deadline needs a new start. */
+void exchange_timer_arm(struct exchange *e)
+{
+    mono_t next = {0}, now = loop_now(e->p->loop);
+    earlier(&next, e->total_deadline);
+    earlier(&next, e->phase_deadline);
+    earlier(&next, e->gate_deadline);
+    earlier(&next, e->comment_at);
+    if (e->last_data.ms && !e->paused) earlier(&next, mono_add(e->last_data, e->conf->upstream_idle_timeout));
+    if (e->timer_at.ms && e->timer_at.ms <= next.ms) return;
+    e->timer_at = next;
+    loop_timer_start(&e->timer, MAX(next.ms - now.ms, 0) + 1);
+}
+
+static void on_timer(void *arg)
+{
+    struct exchange *e = arg;
+    mono_t now = loop_now(e->p->loop);
+    e->timer_at = (mono_t){0};
+    if (e->step == STEP_WAIT && now.ms >= e->phase_deadline.ms) {
+        const struct addrs *a = e->p->addrs;
+        char message[300];
+        snprintf(message, sizeof message, "the address of %s is not known%s%s", e->conf->upstream_host,
+                 a && a->failed ? ": " : " yet", a && a->failed ? a->error : "");
+        answer_error(e, ERR_upstream_dns, message, 5000, END_UPSTREAM_ERROR);
+    } else if (e->step == STEP_BACKOFF && now.ms >= e->phase_deadline.ms) {
+        exchange_pick(e);
+    } else if (e->step != STEP_SETTLE && e->step != STEP_GONE) {
+        attempt_on_timer(e, now);
+    }
+    if (e->step != STEP_SETTLE && e->step != STEP_GONE) exchange_timer_arm(e);
+}
+
+static void exchange_free(struct proxy *p, struct exchange *e)
+{
+    BUG_ON(e->step != STEP_GONE);
+    list_remove(&e->node);
+    conf_put(e->conf);
+    buf_free(&e->gate_bytes);
+    buf_free(&e->reply_headers);
+    tap_free(&e->tap);
+    e->magic = 0;
+    if (p->spare_count >= SPARE_MAX) {
+        loop_timer_destroy(&e->timer);
+        free(e);
+        return;
+    }
+    e->node.next = (struct list *)p->spare;
+    p->spare = e;
+    p->spare_count++;
+}
+
+void exchange_bury(void *arg)
+{
+    struct proxy *p = arg;
+    LIST_FOR_SAFE (it, &p->dead) exchange_free(p, LIST_ENTRY(it, struct exchange, node));
+}
+
+void exchange_free_all(struct proxy *p)
+{
+    exchange_bury(p);
+    while (p->spare) {
+        struct exchange *e = p->spare;
+        p->spare = (struct exchange *)e->node.next;
+        loop_timer_destroy(&e->timer);
+        free(e);
+    }
+}
+
+/* The platform's day ends at 00:00 Asia/Shanghai, UTC+8 without summer time. */
+int64_t ms_to_platform_midnight(wall_t now)
+{
+    const int64_t day = 86400000, offset = 8 * 3600000;
+    return day - (now.ms + offset) % day;
+}

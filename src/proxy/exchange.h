@@ -1,0 +1,178 @@
+/* Private to proxy/: one request's state, shared by exchange.c (life), attempt.c (tries upstream), answer.c (towards
+ * the client) and settle.c (the end). See exchange.c for the story. */
+#ifndef SFPROXY_PROXY_EXCHANGE_H
+#define SFPROXY_PROXY_EXCHANGE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "net/upstream.h"
+#include "proxy/proxy.h"
+#include "proxy/retry.h"
+#include "proxy/route.h"
+#include "proxy/scan.h"
+#include "proxy/tap.h"
+
+#define EXCHANGE_MAGIC 0x5f3c8e21u
+#define GATE_BYTES     (64 * 1024)
+#define ID_STEP        64 /* as many workers as there may be */
+
+enum gate {
+    GATE_NONE,  /* no head yet */
+    GATE_EVENT, /* an event stream: wait for the first complete event */
+    GATE_BODY,  /* anything else that is text: wait for 64 KiB or the end */
+    GATE_OPEN,  /* bytes go to the client; nothing can be retried any more */
+    GATE_DROP,  /* judged and refused: what still comes is dropped */
+};
+
+struct exchange {
+    unsigned magic;
+    struct proxy *p;
+    struct list node; /* p->live, newest first; p->waiting while STEP_WAIT is in `waiting` too */
+    struct list wait_node;
+    enum step step;
+    uint64_t id;
+    char request_id[129]; /* ours, or the client's when it is safe */
+    struct conn *conn;    /* NULL once the client is gone or the reply is complete */
+    struct conf *conf;    /* the configuration this request began with */
+    struct route route;
+    char client[CLIENT_NAME_MAX + 1];
+    mono_t begun;
+    wall_t begun_wall;
+    bool admitted;
+
+    struct scan scan;
+    bool model_known;
+    struct body *body; /* until the gate has passed */
+    char method[16];
+    uint64_t bytes_up;
+    enum end_reason end; /* set by settle() */
+
+    /* The running try. */
+    struct call *call;
+    struct lease lease;
+    struct buf gate_bytes;
+    enum gate gate;
+    int status;               /* of the upstream's head */
+    int64_t content_length;   /* of it, -1 */
+    bool body_is_text;        /* JSON or text: judged; else binary */
+    struct buf reply_headers; /* lines for the client from the upstream's head */
+    int64_t retry_after_ms;
+    bool sent;
+    int64_t try_started_us;
+
+    /* Over all tries. */
+    struct retry_budget budget;
+    uint32_t tried[TRIED_MAX];
+    size_t tried_count;
+    uint8_t tries;
+    struct try_record try_list[RECORD_TRIES];
+    enum verdict last_verdict;
+    struct upstream_error last_error;
+    char last_sentence[200]; /* of a failed connection */
+    enum error_code last_code; /* of a failed connection */
+
+    /* Towards the client. */
+    struct tap tap;
+    bool is_stream;        /* the answer is an event stream */
+    bool comments_on;      /* the head went out without an event */
+    bool paused;           /* the client is slow: the upstream waits */
+    int client_status;     /* 0: nothing sent */
+    uint64_t bytes_down;
+    int64_t first_byte_us; /* first byte to the client, 0 none */
+
+    /* Deadlines; ms 0 = none. One timer that looks at all of them. */
+    struct loop_timer timer;
+    mono_t timer_at; /* when it will fire, 0 unarmed */
+    mono_t total_deadline, phase_deadline, gate_deadline, comment_at;
+    mono_t last_data; /* for the idle timeout while streaming */
+};
+
+struct proxy {
+    struct loop *loop;
+    struct proxy_shared *shared;
+    unsigned worker_id;
+    struct conf *conf;
+    struct addrs *addrs;
+    struct ban_set *bans;
+    struct server *server;
+    struct upstream *upstream;
+    struct list live;    /* struct exchange.node */
+    struct list waiting; /* struct exchange.wait_node: for addresses */
+    struct list dead;    /* struct exchange.node: settled, freed at the end of the turn */
+    struct list probes;
+    struct list locals; /* struct local_call.node: being answered */
+    struct loop_task bury_task;
+    struct exchange *spare; /* freed ones kept for reuse, linked by `spare_next` through node.next */
+    unsigned spare_count;
+    _Atomic unsigned in_flight;
+    uint64_t next_id;  /* worker_id + a multiple of ID_STEP: unique in the process */
+    uint32_t instance; /* random: makes request ids of two runs different */
+    struct ring records;
+    struct map known_models; /* names the platform accepted: at most KNOWN_MAX */
+    struct list overflow;    /* records that found the ring full */
+    struct loop_timer overflow_timer;
+    bool is_draining;
+};
+
+/* exchange.c */
+void exchange_step(struct exchange *e, enum step to);
+void exchange_pick(struct exchange *e);
+void exchange_bury(void *proxy); /* frees what is settled; end of a turn */
+void exchange_free_all(struct proxy *p);
+void exchange_timer_arm(struct exchange *e);
+void exchange_on_head(struct proxy *p, struct conn *c, const struct head *h, const struct route *route);
+void exchange_on_body(struct exchange *e);
+void exchange_on_gone(struct exchange *e, enum gone_reason why);
+void exchange_kill(struct exchange *e, enum error_code code, const char *why);
+void exchange_resume_waiting(struct proxy *p);
+int64_t ms_to_platform_midnight(wall_t now);
+
+/* attempt.c: one try */
+void attempt_start(struct exchange *e);
+/* Ends the running try: returns the lease with the verdict, cancels the call if it still runs. */
+void attempt_end(struct exchange *e, enum verdict v);
+/* The running try failed with v; retries or answers. */
+void attempt_failed(struct exchange *e, enum verdict v);
+void attempt_on_timer(struct exchange *e, mono_t now);
+void attempt_drained(struct exchange *e);
+
+/* answer.c: towards the client */
+void answer_error(struct exchange *e, enum error_code code, const char *message, int64_t retry_after_ms,
+                  enum end_reason end);
+/* The last verdict, in the client's words. */
+void answer_verdict(struct exchange *e);
+void answer_no_key(struct exchange *e, const struct pick *pick);
+/* The upstream's answer as it is: whole, or its beginning. */
+void answer_whole(struct exchange *e, enum verdict v);
+void answer_begin(struct exchange *e);
+void answer_broken(struct exchange *e, enum error_code code, const char *message, enum end_reason end);
+/* Header lines every answer to a client gets. `e` may be NULL. */
+void answer_common_headers(struct buf *h, const struct exchange *e);
+/* An error before there is an exchange. */
+void answer_plain_error(struct conn *c, enum dialect d, enum error_code code, const char *message, const char *extra);
+void answer_cors_headers(struct buf *h);
+void answer_preflight(struct conn *c, const struct head *h);
+
+/* settle.c */
+void settle(struct exchange *e, enum end_reason end);
+void settle_admitted(struct exchange *e);
+void settle_try_began(struct exchange *e);
+void settle_fill(const struct exchange *e, struct record *r);
+void settle_flush_overflow(struct proxy *p);
+bool settle_take_overflow(struct proxy *p, struct record *out);
+
+/* local.c */
+bool local_dispatch(struct proxy *p, struct conn *c, const struct head *h, const char *path, enum dialect d);
+void local_on_body(struct proxy *p, struct conn *c);
+void local_on_gone(struct proxy *p, struct conn *c);
+void local_free_all(struct proxy *p);
+
+/* probe.c */
+void probe_free_all(struct proxy *p);
+/* Header lines and URL towards the platform. */
+char *attempt_url(const struct conf *c, const char *path, struct str query);
+
+/* What conn_user() points to: the first member tells an exchange from a local call. */
+#define LOCAL_MAGIC 0x10ca1ca1u
+
+#endif

@@ -1,0 +1,121 @@
+#include "proxy/route.h"
+
+struct row {
+    const char *method; /* NULL: any of the methods that may be forwarded */
+    const char *path;   /* without /v1 */
+    enum route_kind kind;
+    enum body_kind body;
+    enum dialect dialect;
+    bool upload;
+    bool prefix; /* also everything below path + "/" */
+};
+
+static const struct row rows[] = {
+    {"POST", "/chat/completions", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
+    {"POST", "/completions", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
+    {"POST", "/embeddings", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
+    {"POST", "/rerank", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
+    {"POST", "/images/generations", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
+    {"POST", "/audio/speech", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
+    {"POST", "/audio/transcriptions", ROUTE_KIND_POOLED, BODY_MULTIPART, DIALECT_OPENAI, true, false},
+    {"POST", "/messages", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_ANTHROPIC, false, false},
+    {"GET", "/models", ROUTE_KIND_OWN, BODY_ANY, DIALECT_OPENAI, false, true},
+    {NULL, "/video", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, false, true},
+    {NULL, "/files", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true},
+    {NULL, "/batches", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, false, true},
+    {NULL, "/uploads", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true},
+    {NULL, "/audio/voice", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, false, true},
+};
+
+static bool path_char_ok(char c)
+{
+    return ascii_alnum(c) || (c && memchr("-._~!$&'()*+,;=:@/", c, 19));
+}
+
+/* Copies with doubled slashes made one. Percent-encoding is refused: no route of ours or of the platform needs it, and
+ * what is not decoded cannot be decoded differently by somebody else. */
+static bool collapse(struct str path, char *out, size_t size)
+{
+    size_t o = 0;
+    if (!path.n || path.p[0] != '/') return false;
+    for (size_t i = 0; i < path.n; i++) {
+        if (path.p[i] == '/' && o && out[o - 1] == '/') continue;
+        if (!path_char_ok(path.p[i]) || o + 1 >= size) return false;
+        out[o++] = path.p[i];
+    }
+    if (o > 1 && out[o - 1] == '/') o--;
+    out[o] = '\0';
+    return true;
+}
+
+static bool has_dot_segment(const char *path)
+{
+    for (const char *p = strstr(path, "/."); p; p = strstr(p + 1, "/.")) {
+        const char *end = p + 2 + (p[2] == '.');
+        if (*end == '/' || *end == '\0') return true;
+    }
+    return false;
+}
+
+static bool under(const char *path, const char *base)
+{
+    size_t n = strlen(base);
+    return strncmp(path, base, n) == 0 && path[n] == '/';
+}
+
+bool route_path(struct str path, bool strip_v1, char *out, size_t size)
+{
+    if (!collapse(path, out, size) || has_dot_segment(out)) return false;
+    while (strip_v1 && under(out, "/v1")) memmove(out, out + 3, strlen(out + 3) + 1);
+    return true;
+}
+
+static bool may_forward(struct str method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (str_is(method, methods[i])) return true;
+    return false;
+}
+
+static bool method_fits(const struct row *r, const struct head *h)
+{
+    if (!r->method) return may_forward(h->method);
+    return str_is(h->method, r->method) || (h->is_head && strcmp(r->method, "GET") == 0);
+}
+
+static void fill(struct route *out, const struct row *r, const char *path)
+{
+    out->kind = r->kind;
+    out->body = r->body;
+    out->dialect = r->dialect;
+    out->upload = r->upload;
+    snprintf(out->path, sizeof out->path, "%s", path + 1);
+}
+
+enum route_result route_find(const struct head *h, struct route *out, const char **allow)
+{
+    static const struct row forward = {NULL, "", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true};
+    char whole[1024], path[1024];
+    *allow = NULL;
+    if (!route_path(h->path, false, whole, sizeof whole) || !route_path(h->path, true, path, sizeof path))
+        return ROUTE_NOT_FOUND;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct row *r = &rows[i];
+        if (strcmp(path, r->path) != 0 && !(r->prefix && under(path, r->path))) continue;
+        fill(out, r, path);
+        if (method_fits(r, h)) return ROUTE_FOUND;
+        *allow = r->method ? (strcmp(r->method, "GET") == 0 ? "GET, HEAD, OPTIONS" : "POST, OPTIONS")
+                           : "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        return ROUTE_BAD_METHOD;
+    }
+    if (under(whole, "/v1")) {
+        fill(out, &forward, path);
+        *allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        return may_forward(h->method) ? ROUTE_FOUND : ROUTE_BAD_METHOD;
+    }
+    out->kind = ROUTE_KIND_OWN;
+    out->dialect = DIALECT_OPENAI;
+    snprintf(out->path, sizeof out->path, "%s", whole + 1);
+    return ROUTE_FOUND;
+}

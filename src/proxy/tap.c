@@ -1,0 +1,166 @@
+/* Finding things in JSON text without parsing it: a name in quotes whose closing quote is not escaped, followed by a
+ * colon, can only be a member's name, because a quote inside a JSON string is always escaped. That makes a substring
+ * search exact enough for counting, at memmem's speed, on every chunk of every stream. */
+#include "proxy/tap.h"
+
+void tap_init(struct tap *t)
+{
+    memset(t, 0, sizeof *t);
+    sse_init(&t->sse);
+}
+
+void tap_free(struct tap *t)
+{
+    sse_free(&t->sse);
+}
+
+/* The text right after `"name":`, blanks skipped; from the last place it stands. Empty: absent. */
+static struct str member(struct str json, const char *quoted_name)
+{
+    size_t n = strlen(quoted_name);
+    struct str found = {NULL, 0};
+    while (json.n >= n) {
+        const char *at = memmem(json.p, json.n, quoted_name, n);
+        if (!at) break;
+        struct str rest = {at + n, json.n - (size_t)(at - json.p) - n};
+        json = rest;
+        while (rest.n && ascii_space(*rest.p)) rest.p++, rest.n--;
+        if (!rest.n || *rest.p != ':') continue;
+        rest.p++, rest.n--;
+        while (rest.n && ascii_space(*rest.p)) rest.p++, rest.n--;
+        found = rest;
+    }
+    return found;
+}
+
+/* The object at the front of `s`, braces matched outside strings; empty when there is none. */
+static struct str object_at(struct str s)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    if (!s.n || s.p[0] != '{') return (struct str){NULL, 0};
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{') {
+            depth++;
+        } else if (c == '}' && --depth == 0) {
+            return (struct str){s.p, i + 1};
+        }
+    }
+    return (struct str){NULL, 0};
+}
+
+/* A token count: digits only, clamped to 2^53 - 1; -1 when it is not one. */
+static int64_t count_of(struct str json, const char *quoted_name)
+{
+    struct str at = member(json, quoted_name), digits = {at.p, 0};
+    uint64_t v;
+    while (digits.n < at.n && ascii_digit(at.p[digits.n])) digits.n++;
+    if (!digits.n || digits.n > 20) return -1;
+    if (!str_u64(digits, &v)) return (1ll << 53) - 1;
+    return (int64_t)MIN(v, (uint64_t)(1ll << 53) - 1);
+}
+
+static int64_t first_count(struct str json, const char *a, const char *b)
+{
+    int64_t v = count_of(json, a);
+    return v >= 0 ? v : count_of(json, b);
+}
+
+static struct usage usage_parse(struct str object)
+{
+    struct usage u = {0};
+    int64_t in = first_count(object, "\"prompt_tokens\"", "\"input_tokens\"");
+    int64_t out = first_count(object, "\"completion_tokens\"", "\"output_tokens\"");
+    if (in < 0 && out < 0) return u;
+    int64_t cached = first_count(object, "\"cached_tokens\"", "\"prompt_cache_hit_tokens\"");
+    if (cached < 0) cached = count_of(object, "\"cache_read_input_tokens\"");
+    int64_t reasoning = count_of(object, "\"reasoning_tokens\"");
+    u.known = true;
+    u.in = MAX(in, 0);
+    u.out = MAX(out, 0);
+    u.cached = MAX(cached, 0);
+    u.reasoning = MAX(reasoning, 0);
+    return u;
+}
+
+static bool value_is_string(struct str v)
+{
+    return v.n && v.p[0] == '"';
+}
+
+static void see_usage(struct tap *t, struct str data)
+{
+    struct str object = object_at(member(data, "\"usage\""));
+    if (!object.n || object.n > sizeof t->last_usage) return;
+    memcpy(t->last_usage, object.p, object.n);
+    t->last_usage_len = object.n;
+}
+
+static void on_event(void *arg, const struct sse_event *e)
+{
+    struct tap *t = arg;
+    if (e->comment_only || !e->data.n) return;
+    t->events++;
+    if (str_is(str_trim(e->data), "[DONE]")) {
+        t->complete = true;
+        return;
+    }
+    if (str_is(e->type, "message_stop")) t->complete = true;
+    if (str_is(e->type, "error") || value_is_string(member(e->data, "\"error\"")) ||
+        object_at(member(e->data, "\"error\"")).n)
+        t->error_seen = true;
+    if (value_is_string(member(e->data, "\"finish_reason\"")) || value_is_string(member(e->data, "\"stop_reason\"")))
+        t->complete = true;
+    see_usage(t, e->data);
+    if (str_is(e->type, "message_start")) t->base = usage_parse((struct str){t->last_usage, t->last_usage_len});
+}
+
+void tap_stream(struct tap *t, struct str bytes, int64_t now_us)
+{
+    uint64_t before = t->events;
+    sse_feed(&t->sse, bytes, on_event, t);
+    if (t->events == before) return;
+    if (!t->first_us) t->first_us = now_us;
+    t->last_us = now_us;
+}
+
+void tap_body(struct tap *t, struct str bytes)
+{
+    size_t room = sizeof t->last_usage;
+    t->is_body = true;
+    if (bytes.n >= room) {
+        memcpy(t->last_usage, bytes.p + bytes.n - room, room);
+        t->last_usage_len = room;
+        return;
+    }
+    size_t keep = MIN(t->last_usage_len, room - bytes.n);
+    memmove(t->last_usage, t->last_usage + t->last_usage_len - keep, keep);
+    if (bytes.n) memcpy(t->last_usage + keep, bytes.p, bytes.n);
+    t->last_usage_len = keep + bytes.n;
+}
+
+struct usage tap_usage(const struct tap *t)
+{
+    if (t->is_body) return usage_of_answer((struct str){t->last_usage, t->last_usage_len});
+    struct usage u = usage_parse((struct str){t->last_usage, t->last_usage_len});
+    if (!t->base.known) return u;
+    if (!u.known) return t->base;
+    u.in = MAX(u.in, t->base.in); /* an Anthropic message_delta counts the output only */
+    u.cached = MAX(u.cached, t->base.cached);
+    return u;
+}
+
+struct usage usage_of_answer(struct str body)
+{
+    struct usage u = usage_parse(object_at(member(body, "\"usage\"")));
+    if (!u.known) u = usage_parse(object_at(member(body, "\"tokens\"")));
+    return u;
+}

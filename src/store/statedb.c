@@ -1,0 +1,247 @@
+/* Opening the database, and what may be found in its place:
+ *
+ *   nothing                     made, 0600, schema 1
+ *   ours, schema <= 1           checked (quick_check) and used
+ *   ours, newer schema          refused: an older program must not touch it
+ *   damaged, or somebody else's  renamed aside with its -wal and -shm, a new one is made, and the log says so loudly
+ *   there, but unreadable       refused: going on would use keys that were switched off
+ *   cannot be made or written   the service goes on without it; every save tries again
+ *
+ * SQLite's WAL needs a small shared-memory file; on a full disk it cannot be made, then the database is opened in
+ * exclusive mode, which keeps that index in memory. The lock file of the state directory already excludes a second
+ * process. */
+#include "store/statedb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "store/statedb_int.h"
+
+enum { APPLICATION_ID = 0x73667078 /* "sfpx" */, BUSY_MS = 2000 };
+
+enum opened { OPENED, DAMAGED, REFUSED, UNAVAILABLE };
+
+static const char schema_sql[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE key(id TEXT PRIMARY KEY, label TEXT NOT NULL, label_by_hand INT NOT NULL, account TEXT NOT NULL,"
+    " class INT NOT NULL, class_evidence TEXT NOT NULL, class_at INT NOT NULL, enabled INT NOT NULL,"
+    " ever_worked INT NOT NULL, balance_origin INT NOT NULL, balance_micro INT NOT NULL, balance_at INT NOT NULL,"
+    " tested_at INT NOT NULL, position INT NOT NULL, last_seen INT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE cooldown(key_id TEXT NOT NULL, model TEXT NOT NULL, scope INT NOT NULL, verdict INT NOT NULL,"
+    " repeats INT NOT NULL, until INT NOT NULL, PRIMARY KEY(key_id, model, scope, verdict)) WITHOUT ROWID;"
+    "CREATE TABLE ban(model TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "PRAGMA application_id=1936093304;"
+    "PRAGMA user_version=1;"
+    "COMMIT;";
+_Static_assert(APPLICATION_ID == 1936093304 && STATEDB_SCHEMA == 1, "the numbers in schema_sql are these");
+
+static bool is_damage(int rc)
+{
+    return (rc & 0xFF) == SQLITE_NOTADB || (rc & 0xFF) == SQLITE_CORRUPT;
+}
+
+static void close_handle(struct statedb *db)
+{
+    sqlite3_close(db->handle);
+    db->handle = NULL;
+}
+
+bool statedb_failed(struct statedb *db, const char *doing, struct buf *why)
+{
+    buf_printf(why, "cannot %s %s: %s", doing, db->path, db->handle ? sqlite3_errmsg(db->handle) : "not open");
+    if (db->handle && is_damage(sqlite3_errcode(db->handle))) close_handle(db);
+    return false;
+}
+
+/* First column of the first row as a number; -1 when the statement failed (the handle knows why). */
+static int64_t ask_number(sqlite3 *h, const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t v = -1;
+    if (sqlite3_prepare_v2(h, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+        v = sqlite3_column_int64(st, 0);
+    int rc = sqlite3_finalize(st);
+    return rc == SQLITE_OK ? v : -1;
+}
+
+static bool check_passes(sqlite3 *h)
+{
+    sqlite3_stmt *st = NULL;
+    bool ok = sqlite3_prepare_v2(h, "PRAGMA quick_check(1)", -1, &st, NULL) == SQLITE_OK &&
+              sqlite3_step(st) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
+    return sqlite3_finalize(st) == SQLITE_OK && ok;
+}
+
+static enum opened trouble(struct statedb *db, const char *doing, struct buf *why)
+{
+    enum opened result = is_damage(sqlite3_errcode(db->handle)) ? DAMAGED : UNAVAILABLE;
+    statedb_failed(db, doing, why);
+    return result;
+}
+
+/* Whose is it? Nothing is written before this is known. */
+static enum opened identify(struct statedb *db, bool *is_empty, struct buf *why)
+{
+    int64_t version = ask_number(db->handle, "PRAGMA user_version");
+    int64_t owner = ask_number(db->handle, "PRAGMA application_id");
+    int64_t objects = ask_number(db->handle, "SELECT count(*) FROM sqlite_master");
+    if (version < 0 || owner < 0 || objects < 0) return trouble(db, "read", why);
+    if (version > STATEDB_SCHEMA) {
+        buf_printf(why, "%s was written by a newer sfproxy (schema %lld, this one knows %d)", db->path,
+                   (long long)version, STATEDB_SCHEMA);
+        return REFUSED;
+    }
+    *is_empty = objects == 0 && version == 0 && owner == 0;
+    if (*is_empty || (owner == APPLICATION_ID && version > 0)) return OPENED;
+    buf_printf(why, "%s is not a database of sfproxy", db->path);
+    return DAMAGED;
+}
+
+/* Is it whole? An empty one gets its tables. */
+static enum opened check_or_make(struct statedb *db, bool is_empty, struct buf *why)
+{
+    if (is_empty && sqlite3_exec(db->handle, schema_sql, NULL, NULL, NULL) != SQLITE_OK)
+        return trouble(db, "create tables in", why);
+    if (is_empty || check_passes(db->handle)) return OPENED;
+    int rc = sqlite3_errcode(db->handle) & 0xFF;
+    if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE && !is_damage(rc)) return trouble(db, "read", why);
+    buf_printf(why, "%s is damaged", db->path);
+    return DAMAGED;
+}
+
+/* Made beforehand, so that its mode (which SQLite copies to -wal and -shm) does not depend on the umask. */
+static bool make_private(const char *path, struct buf *why)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct stat st;
+    bool ok = fd >= 0 && fstat(fd, &st) == 0;
+    if (ok && !S_ISREG(st.st_mode)) {
+        buf_printf(why, "%s is not a regular file", path);
+        close(fd);
+        return false;
+    }
+    if (ok && (st.st_mode & 077)) ok = fchmod(fd, 0600) == 0;
+    if (!ok) buf_printf(why, "cannot open %s: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+static bool pragmas(struct statedb *db, const char *sql)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static enum opened open_once(struct statedb *db, bool exclusive, struct buf *why)
+{
+    bool is_empty = false;
+    if (!make_private(db->path, why)) return UNAVAILABLE;
+    int rc = sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE, NULL);
+    if (rc != SQLITE_OK) return trouble(db, "open", why);
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_timeout(db->handle, BUSY_MS);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* what we refuse stays as it is */
+    if (!pragmas(db, "PRAGMA trusted_schema=OFF")) return trouble(db, "open", why);
+    if (exclusive && !pragmas(db, "PRAGMA locking_mode=EXCLUSIVE")) return trouble(db, "open", why);
+    enum opened result = identify(db, &is_empty, why);
+    if (result != OPENED) return result;
+    if (!pragmas(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=4194304"))
+        return trouble(db, "open", why);
+    result = check_or_make(db, is_empty, why);
+    if (result == OPENED) sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return result;
+}
+
+static enum opened open_any(struct statedb *db, struct buf *why)
+{
+    enum opened result = UNAVAILABLE;
+    for (int exclusive = 0; exclusive <= 1 && result == UNAVAILABLE; exclusive++) {
+        buf_reset(why);
+        result = open_once(db, exclusive, why);
+        if (result != OPENED) close_handle(db);
+    }
+    return result;
+}
+
+static bool set_aside(struct statedb *db, struct buf *why)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", ""};
+    bool ok = true;
+    long long when = (long long)(wall_now().ms / 1000);
+    char *target = xasprintf("%s.corrupt-%lld", db->path, when);
+    for (int n = 1; access(target, F_OK) == 0; n++) { /* twice in one second */
+        free(target);
+        target = xasprintf("%s.corrupt-%lld.%d", db->path, when, n);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(suffixes) && ok; i++) {
+        char *from = xasprintf("%s%s", db->path, suffixes[i]), *to = xasprintf("%s%s", target, suffixes[i]);
+        ok = rename(from, to) == 0 || (errno == ENOENT && *suffixes[i]);
+        free(from);
+        free(to);
+    }
+    if (ok)
+        log_msg(LOG_WARN,
+                "%s; it was kept as %s and a new one begun: class, cooldowns, bans and keys switched off by "
+                "hand are unknown",
+                buf_cstr(why), target);
+    else
+        buf_printf(why, ", and it cannot be renamed: %s", strerror(errno));
+    free(target);
+    return ok;
+}
+
+static enum opened open_or_replace(struct statedb *db, struct buf *why)
+{
+    struct buf reason = BUF_INIT(2048);
+    enum opened result = open_any(db, &reason);
+    if (result == DAMAGED) result = set_aside(db, &reason) ? open_any(db, &reason) : REFUSED;
+    if (result != OPENED) buf_add_str(why, buf_str(&reason));
+    buf_free(&reason);
+    return result;
+}
+
+bool statedb_ready(struct statedb *db, struct buf *why)
+{
+    return db->handle || open_or_replace(db, why) == OPENED;
+}
+
+/* Nothing was lost by not opening it: it is not there, or has never been written. */
+static bool is_absent_or_empty(const char *path)
+{
+    struct stat st;
+    char *wal = xasprintf("%s-wal", path);
+    bool has_wal = stat(wal, &st) == 0 && st.st_size > 0;
+    free(wal);
+    if (has_wal) return false;
+    if (stat(path, &st) != 0) return errno == ENOENT;
+    return S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+struct statedb *statedb_open(const char *path, struct buf *why)
+{
+    struct statedb *db = xcalloc(1, sizeof *db);
+    struct buf reason = BUF_INIT(2048);
+    db->path = xstrdup(path);
+    enum opened result = open_or_replace(db, &reason);
+    bool usable = result == OPENED || (result == UNAVAILABLE && is_absent_or_empty(path));
+    if (result != OPENED && usable)
+        log_msg(LOG_WARN, "%s; nothing is kept until that works", buf_cstr(&reason));
+    else if (!usable)
+        buf_add_str(why, buf_str(&reason));
+    buf_free(&reason);
+    if (usable) return db;
+    statedb_close(db);
+    return NULL;
+}
+
+void statedb_close(struct statedb *db)
+{
+    if (!db) return;
+    close_handle(db);
+    free(db->path);
+    free(db);
+}

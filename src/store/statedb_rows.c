@@ -1,0 +1,281 @@
+/* Rows in and out. A save is one transaction of prepared statements; the first one that fails undoes all of it. Text
+ * that comes back is cleaned and cut to its field, numbers are brought into their range: a database edited by hand may
+ * be wrong, it must not be dangerous. */
+#include "base/mem.h"
+#include "store/statedb_int.h"
+
+enum { ROWS_MAX = 100000, NAME_MAX_BYTES = 1024 };
+
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+
+/* ---- one statement ---- */
+
+struct query {
+    struct statedb *db;
+    sqlite3_stmt *st;
+    int next; /* number of the next parameter to bind, or column to read */
+    bool ok;
+};
+
+static struct query query_begin(struct statedb *db, const char *sql)
+{
+    struct query q = {.db = db, .next = 1};
+    q.ok = sqlite3_prepare_v2(db->handle, sql, -1, &q.st, NULL) == SQLITE_OK;
+    return q;
+}
+
+static void bind_int(struct query *q, int64_t v)
+{
+    q->ok = q->ok && sqlite3_bind_int64(q->st, q->next++, v) == SQLITE_OK;
+}
+
+static void bind_text(struct query *q, const char *text)
+{
+    q->ok = q->ok && sqlite3_bind_text(q->st, q->next++, text, -1, SQLITE_STATIC) == SQLITE_OK;
+}
+
+/* Runs a statement that gives no rows and makes it ready for the next values. */
+static void run(struct query *q)
+{
+    q->ok = q->ok && sqlite3_step(q->st) == SQLITE_DONE && sqlite3_reset(q->st) == SQLITE_OK;
+    q->next = 1;
+}
+
+static bool next_row(struct query *q)
+{
+    if (!q->ok) return false;
+    int rc = sqlite3_step(q->st);
+    q->ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
+    q->next = 0;
+    return rc == SQLITE_ROW;
+}
+
+static int64_t read_int(struct query *q)
+{
+    return sqlite3_column_int64(q->st, q->next++);
+}
+
+static int read_in_range(struct query *q, int count)
+{
+    int64_t v = read_int(q);
+    return v >= 0 && v < count ? (int)v : 0;
+}
+
+static struct str read_str(struct query *q)
+{
+    const char *text = (const char *)sqlite3_column_text(q->st, q->next);
+    return (struct str){text ? text : "", (size_t)sqlite3_column_bytes(q->st, q->next++)};
+}
+
+static void read_text(struct query *q, char *out, size_t size)
+{
+    text_clean(read_str(q), out, size);
+}
+
+static char *read_dup(struct query *q)
+{
+    char clean[NAME_MAX_BYTES];
+    read_text(q, clean, sizeof clean);
+    return xstrdup(clean);
+}
+
+/* The error is taken before the statement goes: finalising would replace it. */
+static bool query_end(struct query *q, const char *doing, struct buf *why)
+{
+    if (!q->ok && why) buf_printf(why, "cannot %s %s: %s", doing, q->db->path, sqlite3_errmsg(q->db->handle));
+    sqlite3_finalize(q->st);
+    return q->ok;
+}
+
+/* ---- reading ---- */
+
+static bool load_keys(struct statedb *db, struct state_loaded *out, struct buf *why)
+{
+    struct query q =
+        query_begin(db, "SELECT id, label, label_by_hand, account, class, class_evidence, class_at, enabled,"
+                        " ever_worked, balance_origin, balance_micro, balance_at, tested_at FROM key"
+                        " ORDER BY last_seen DESC, position");
+    while (out->key_count < ROWS_MAX && next_row(&q)) {
+        out->keys = xrealloc(out->keys, out->key_count + 1, sizeof *out->keys);
+        struct key_saved *k = &out->keys[out->key_count++];
+        *k = (struct key_saved){0};
+        read_text(&q, k->id, sizeof k->id);
+        read_text(&q, k->label, sizeof k->label);
+        k->label_by_hand = read_int(&q) != 0;
+        read_text(&q, k->account, sizeof k->account);
+        k->class = read_in_range(&q, CLASS_COUNT);
+        read_text(&q, k->class_evidence, sizeof k->class_evidence);
+        k->class_at_ms = read_int(&q);
+        k->enabled = read_int(&q) != 0;
+        k->ever_worked = read_int(&q) != 0;
+        k->balance_origin = read_in_range(&q, BALANCE_SET + 1);
+        k->balance_micro = read_int(&q);
+        k->balance_at_ms = read_int(&q);
+        k->tested_at_ms = read_int(&q);
+    }
+    return query_end(&q, "read keys from", why);
+}
+
+static bool load_cooldowns(struct statedb *db, struct state_loaded *out, struct buf *why)
+{
+    struct query q = query_begin(db, "SELECT key_id, model, scope, verdict, repeats, until FROM cooldown");
+    while (out->cooldown_count < ROWS_MAX && next_row(&q)) {
+        out->cooldowns = xrealloc(out->cooldowns, out->cooldown_count + 1, sizeof *out->cooldowns);
+        struct cooldown_saved *c = &out->cooldowns[out->cooldown_count++];
+        *c = (struct cooldown_saved){0};
+        read_text(&q, c->id, sizeof c->id);
+        read_text(&q, c->model, sizeof c->model);
+        c->scope = (int)read_int(&q);
+        c->verdict = read_in_range(&q, VERDICT_COUNT);
+        c->repeats = (unsigned)read_in_range(&q, 1000);
+        c->until_ms = read_int(&q);
+    }
+    return query_end(&q, "read cooldowns from", why);
+}
+
+static bool load_bans(struct statedb *db, struct state_loaded *out, struct buf *why)
+{
+    struct query q = query_begin(db, "SELECT model FROM ban");
+    while (out->ban_count < ROWS_MAX && next_row(&q)) {
+        out->bans = xrealloc(out->bans, out->ban_count + 1, sizeof *out->bans);
+        out->bans[out->ban_count++] = read_dup(&q);
+    }
+    return query_end(&q, "read bans from", why);
+}
+
+bool statedb_load(struct statedb *db, struct state_loaded *out, struct buf *why)
+{
+    if (!db->handle) return true; /* never written: there is nothing to load */
+    return load_keys(db, out, why) && load_cooldowns(db, out, why) && load_bans(db, out, why);
+}
+
+bool statedb_load_settings(struct statedb *db, struct map *settings, struct buf *why)
+{
+    if (!db->handle) return true;
+    struct query q = query_begin(db, "SELECT name, value FROM setting");
+    while (settings->count < ROWS_MAX && next_row(&q)) {
+        char name[NAME_MAX_BYTES];
+        read_text(&q, name, sizeof name);
+        free(map_put(settings, str_of(name), read_dup(&q)));
+    }
+    return query_end(&q, "read settings from", why);
+}
+
+/* ---- writing ---- */
+
+static bool begin(struct statedb *db, struct buf *why)
+{
+    if (!statedb_ready(db, why)) return false;
+    if (sqlite3_exec(db->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) return true;
+    return statedb_failed(db, "write", why);
+}
+
+/* Commits when `ok` (what went before worked), else undoes. Damage found on the way closes the database. */
+static bool end(struct statedb *db, bool ok, struct buf *why)
+{
+    int rc = sqlite3_errcode(db->handle);
+    if (ok && sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) return true;
+    if (ok) {
+        rc = sqlite3_errcode(db->handle);
+        buf_printf(why, "cannot write %s: %s", db->path, sqlite3_errmsg(db->handle));
+    }
+    if (!sqlite3_get_autocommit(db->handle)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    if ((rc & 0xFF) == SQLITE_CORRUPT || (rc & 0xFF) == SQLITE_NOTADB || (rc & 0xFF) == SQLITE_IOERR) {
+        sqlite3_close(db->handle);
+        db->handle = NULL;
+    }
+    return false;
+}
+
+static bool put_keys(struct statedb *db, const struct key_saved *keys, size_t count, wall_t now, struct buf *why)
+{
+    struct query q = query_begin(db, "INSERT OR REPLACE INTO key(id, label, label_by_hand, account, class,"
+                                     " class_evidence, class_at, enabled, ever_worked, balance_origin, balance_micro,"
+                                     " balance_at, tested_at, position, last_seen)"
+                                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)");
+    for (size_t i = 0; i < count && q.ok; i++) {
+        const struct key_saved *k = &keys[i];
+        bind_text(&q, k->id);
+        bind_text(&q, k->label);
+        bind_int(&q, k->label_by_hand);
+        bind_text(&q, k->account);
+        bind_int(&q, k->class);
+        bind_text(&q, k->class_evidence);
+        bind_int(&q, k->class_at_ms);
+        bind_int(&q, k->enabled);
+        bind_int(&q, k->ever_worked);
+        bind_int(&q, k->balance_origin);
+        bind_int(&q, k->balance_micro);
+        bind_int(&q, k->balance_at_ms);
+        bind_int(&q, k->tested_at_ms);
+        bind_int(&q, (int64_t)i);
+        bind_int(&q, now.ms);
+        run(&q);
+    }
+    return query_end(&q, "write keys to", why);
+}
+
+static bool put_cooldowns(struct statedb *db, const struct cooldown_saved *rows, size_t count, struct buf *why)
+{
+    struct query q = query_begin(db, "INSERT OR REPLACE INTO cooldown(key_id, model, scope, verdict, repeats, until)"
+                                     " VALUES(?1,?2,?3,?4,?5,?6)");
+    for (size_t i = 0; i < count && q.ok; i++) {
+        bind_text(&q, rows[i].id);
+        bind_text(&q, rows[i].model);
+        bind_int(&q, rows[i].scope);
+        bind_int(&q, rows[i].verdict);
+        bind_int(&q, rows[i].repeats);
+        bind_int(&q, rows[i].until_ms);
+        run(&q);
+    }
+    return query_end(&q, "write cooldowns to", why);
+}
+
+static bool run_with_time(struct statedb *db, const char *sql, int64_t ms, struct buf *why)
+{
+    struct query q = query_begin(db, sql);
+    bind_int(&q, ms);
+    run(&q);
+    return query_end(&q, "write", why);
+}
+
+bool statedb_save_pool(struct statedb *db, const struct key_saved *keys, size_t key_count,
+                       const struct cooldown_saved *cooldowns, size_t cooldown_count, wall_t now, struct buf *why)
+{
+    if (!begin(db, why)) return false;
+    /* Cooldowns of present keys are replaced whole; those of keys that are gone wait with them until they end. */
+    bool ok = put_keys(db, keys, key_count, now, why) &&
+              run_with_time(db,
+                            "DELETE FROM cooldown WHERE key_id IN (SELECT id FROM key WHERE last_seen = ?1)"
+                            " OR until < ?1",
+                            now.ms, why) &&
+              put_cooldowns(db, cooldowns, cooldown_count, why) &&
+              run_with_time(db, "DELETE FROM key WHERE last_seen < ?1", now.ms - STATEDB_KEEP_DAYS * DAY_MS, why);
+    return end(db, ok, why);
+}
+
+bool statedb_save_bans(struct statedb *db, char *const *models, size_t count, struct buf *why)
+{
+    if (!begin(db, why)) return false;
+    struct query clear = query_begin(db, "DELETE FROM ban");
+    run(&clear);
+    bool ok = query_end(&clear, "write bans to", why);
+    struct query put = query_begin(db, "INSERT OR IGNORE INTO ban(model) VALUES(?1)");
+    for (size_t i = 0; ok && i < count && put.ok; i++) {
+        bind_text(&put, models[i]);
+        run(&put);
+    }
+    ok = query_end(&put, "write bans to", ok ? why : NULL) && ok;
+    return end(db, ok, why);
+}
+
+bool statedb_save_setting(struct statedb *db, const char *name, const char *value, struct buf *why)
+{
+    if (!begin(db, why)) return false;
+    struct query q = query_begin(db, "INSERT OR REPLACE INTO setting(name, value) VALUES(?1,?2)");
+    bind_text(&q, name);
+    bind_text(&q, value);
+    run(&q);
+    bool ok = query_end(&q, "write settings to", why);
+    return end(db, ok, why);
+}

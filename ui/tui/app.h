@@ -1,0 +1,176 @@
+/* The state of the screen and what its parts offer each other. Everything here belongs to the UI thread. */
+#ifndef SFPROXY_UI_TUI_APP_H
+#define SFPROXY_UI_TUI_APP_H
+
+#include "control/command.h"
+#include "ui/tui/bindings.h"
+#include "ui/tui/draw.h"
+#include "ui/tui/inbox.h"
+#include "ui/tui/ui.h"
+#include "ui/tui/widget_table.h"
+
+enum toast_kind { TOAST_INFO, TOAST_WARN, TOAST_ERROR };
+
+struct toast {
+    enum toast_kind kind;
+    char text[400];
+    mono_t until; /* errors stay until a key */
+    bool shown;
+};
+
+/* One thing is asked at a time. ASK_ kinds take one key, PROMPT_ kinds a line. */
+enum prompt_kind {
+    PROMPT_NONE,
+    PROMPT_FILTER,
+    PROMPT_COMMAND,
+    PROMPT_ADD,
+    PROMPT_LABEL,
+    PROMPT_BALANCE,
+    ASK_CANCEL,
+    ASK_TEST_ALL,
+    ASK_DELETE,
+    ASK_QUIT
+};
+
+struct prompt {
+    enum prompt_kind kind;
+    struct buf text;  /* wiped when closed: it may hold keys */
+    char subject[64]; /* key id */
+    char title[160];
+    uint64_t number;  /* request id */
+    char before[FILTER_MAX];
+};
+
+enum undo_kind { UNDO_NONE, UNDO_KEYS, UNDO_MODEL };
+struct undo {
+    enum undo_kind kind;
+    bool was_on;              /* what it goes back to: enabled, or banned */
+    char (*ids)[KEY_ID_LEN + 1];
+    size_t count;
+    char model[MODEL_NAME_MAX + 1];
+    mono_t until;
+};
+
+enum graph_window { WINDOW_1M, WINDOW_1H, WINDOW_24H, WINDOW_COUNT };
+
+struct log_view {
+    enum log_level level;
+    bool follow;
+    size_t back; /* lines between the newest and the last one shown */
+    char filter[FILTER_MAX];
+};
+
+struct help_view {
+    size_t top, lines;
+    char filter[FILTER_MAX];
+};
+
+struct app {
+    struct control *control;
+    struct inbox *inbox;
+    struct ui_options options;
+    struct snapshot *snap; /* what is drawn; NULL before the first */
+    struct canvas canvas;
+    struct layout lay;
+    mono_t now;
+
+    enum view_id view, before_help;
+    bool detail;
+    enum graph_window window;
+    bool privacy, paused, mouse, ascii, ascii_graph, whole_redraw;
+    mono_t paused_at;
+
+    struct toast toast;
+    struct prompt prompt;
+    struct undo undo;
+    struct snap_progress last_progress;
+    bool stop_asked; /* Esc stopped the running test */
+    mono_t ctrl_c[2], ctrl_z;
+    mono_t clicked_at;
+
+    struct table keys, free_models, paid_models, requests;
+    struct table top_models, brief_requests, brief_keys; /* on the Overview */
+    bool in_paid;                                        /* Models: the PAID list has the cursor */
+    int cost_shown;                                      /* Models: 0 both, 1 free, 2 paid */
+    bool live_only, errors_only;
+    struct log_view log;
+    struct help_view help;
+
+    bool dirty;      /* draw at once */
+    bool hide_asked, suspend_asked;
+};
+
+/* What a view does; one table in app.c. */
+struct view_ops {
+    enum msg title;
+    void (*draw)(struct app *a);
+    bool (*act)(struct app *a, enum action act); /* false: not mine */
+    struct table *(*table)(struct app *a);       /* with the cursor; NULL none */
+    char *(*filter)(struct app *a);              /* FILTER_MAX bytes; NULL: no filter here */
+};
+extern const struct view_ops view_overview, view_keys, view_models, view_requests, view_log, view_help, view_first;
+
+/* --- app.c: one frame, one event --- */
+void app_init(struct app *a);
+void app_free(struct app *a);
+void app_take_snapshot(struct app *a); /* unless paused */
+void app_draw(struct app *a);
+void app_event(void *app, const struct event *e);
+void app_reply(void *app, const struct reply *r);
+/* Milliseconds until something on the screen changes by itself (clock, toast, countdown). */
+int app_next_change(const struct app *a);
+const struct view_ops *app_view(const struct app *a); /* the first-run page while there is no key */
+enum view_id app_view_id(const struct app *a);
+void app_show(struct app *a, enum view_id v);
+struct rect app_rect(const struct app *a, enum region r);
+
+/* --- app_verbs.c: actions of every view, settings, commands --- */
+bool app_act(struct app *a, enum action act, uint32_t key);
+/* Posts; refused under --readonly with a toast. `tag` 1: a good answer is not shown. */
+bool app_post(struct app *a, enum command_kind kind, const char *subject, const char *text, uint64_t number,
+              uint64_t tag);
+void app_setting(struct app *a, const char *name, const char *value);
+void app_load_settings(struct app *a);
+void app_toast(struct app *a, enum toast_kind kind, const char *text);
+void app_say(struct app *a, enum toast_kind kind, enum msg m); /* without arguments */
+bool app_refuse_readonly(struct app *a);
+void app_copy(struct app *a, const char *text);
+void app_undo_keys(struct app *a, char (*ids)[KEY_ID_LEN + 1], size_t count, bool was_on); /* takes ids */
+void app_undo_model(struct app *a, const char *model, bool was_banned);
+void app_command(struct app *a, const char *line); /* a ":" line */
+void app_command_complete(struct buf *line);
+
+/* --- widget_prompt.c --- */
+void prompt_open(struct app *a, enum prompt_kind kind, const char *title);
+void prompt_close(struct app *a);
+void prompt_key(struct app *a, uint32_t key);
+void prompt_paste(struct app *a, const struct event *e);
+void prompt_draw(struct app *a); /* panels and dialogs, over the view */
+bool prompt_is_line(const struct app *a); /* on the message line */
+void prompt_draw_line(struct app *a, struct rect r);
+
+/* --- shared by the views --- */
+uint64_t view_hash(const char *id);
+const char *view_key_name(const struct app *a, const char *key_id, char *out, size_t size); /* masked, or stars */
+const struct snap_key *view_find_key(const struct app *a, const char *key_id);
+enum role view_state_role(enum key_state s);
+const char *view_state_symbol(enum key_state s);
+enum msg view_state_word(enum key_state s);
+enum msg view_class_word(enum key_class c);
+enum role view_class_role(enum key_class c);
+void view_balance(const struct app *a, const struct key_view *k, char *out, size_t size);
+int64_t view_elapsed(const struct app *a); /* ms since the drawn snapshot was made; 0 while paused */
+/* Longest cooldown of the key, 0 none; `c` gets it. */
+int64_t view_cooldown_left(const struct app *a, const struct key_view *k, const struct key_cooldown_view **c);
+void view_bar(struct app *a, struct rect r, const char *title, const struct table *t, const char *extra);
+/* The sentence of an empty table. */
+void view_empty(struct app *a, struct rect r, const struct table *t, const char *sentence);
+/* A line of a detail pane; advances `r`. */
+void view_line(struct app *a, struct rect *r, enum role role, const char *text);
+extern const struct table_spec keys_spec, brief_keys_spec, free_spec, paid_spec, traffic_spec, requests_spec;
+void keys_act_add(struct app *a);
+void keys_test_all(struct app *a, const char *which, bool asked);
+void keys_delete_now(struct app *a);
+size_t keys_chosen(struct app *a, const struct key_view **out, size_t room); /* marks, else the row */
+
+#endif

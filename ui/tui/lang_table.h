@@ -1,0 +1,308 @@
+/* Every sentence of the screen: MSG(id, cells, English, Chinese). `cells` is the slot's width that both must fit (0: a
+ * sentence that is cut or wrapped where it is shown). "{0}" .. "{3}" are filled in; both languages use the same ones.
+ * Metrics (RPM, TPM, TTFT ...) stay Latin; full-width punctuation only inside sentences, never in tables. */
+#ifndef SFPROXY_UI_TUI_LANG_TABLE_H
+#define SFPROXY_UI_TUI_LANG_TABLE_H
+
+/* clang-format off */
+#define LANG_TABLE(MSG) \
+    MSG(NONE, 0, "", "") \
+    /* tabs */ \
+    MSG(OVERVIEW, 8, "Overview", "总览") \
+    MSG(KEYS, 8, "Keys", "密钥") \
+    MSG(MODELS, 8, "Models", "模型") \
+    MSG(REQUESTS, 8, "Requests", "请求") \
+    MSG(LOG, 8, "Log", "日志") \
+    MSG(HELP, 8, "Help", "帮助") \
+    /* health strip */ \
+    MSG(H_KEYS, 6, "KEYS", "密钥") \
+    MSG(H_IN_FLIGHT, 9, "IN-FLIGHT", "在途") \
+    MSG(H_ERRORS, 6, "ERR", "错误") \
+    MSG(H_PER_MIN, 3, "/m", "/分") \
+    MSG(H_BALANCE, 8, "BALANCE", "余额") \
+    MSG(H_TODAY, 6, "24H", "24时") \
+    MSG(H_RETRY, 6, "RETRY", "重试") \
+    MSG(H_UP, 5, "up", "运行") \
+    MSG(LIVE, 6, "LIVE", "实时") \
+    MSG(PAUSED, 10, "PAUSED {0}", "已暂停 {0}") \
+    MSG(PRIVATE, 8, "PRIVACY", "隐私") \
+    MSG(READONLY, 9, "READ-ONLY", "只读") \
+    MSG(DRAINING, 20, "DRAINING {0}", "正在排空 {0}") \
+    MSG(NO_SNAPSHOT, 40, "waiting for the first figures ..", "正在等待首批数据 ..") \
+    MSG(TOO_SMALL, 0, "sfproxy {0} (need 40x12)  RPM {1} {2}", "sfproxy {0} (需要 40x12)  RPM {1} {2}") \
+    /* overview */ \
+    MSG(PEAK, 6, "peak", "峰值") \
+    MSG(PEAK_HOUR, 8, "peak/h", "峰值/时") \
+    MSG(ATTENTION, 0, "Needs attention", "需要注意") \
+    MSG(ATTENTION_SHORT, 10, "attention:", "注意:") \
+    MSG(ALL_WELL, 0, "nothing needs attention", "一切正常") \
+    MSG(KEY_HEALTH, 0, "Key health", "密钥状态") \
+    MSG(BASE_URL, 0, "base_url {0}", "base_url {0}") \
+    MSG(N_IN_FLIGHT, 24, "{0} in flight", "在途 {0}") \
+    MSG(N_SHOWN, 36, "{0} in flight, {1} shown", "在途 {0}，显示 {1}") \
+    MSG(BY_TRAFFIC, 0, "Models by traffic", "模型（按流量）") \
+    MSG(NOW, 4, "now", "现在") \
+    MSG(C_PAID_NOTE, 24, "serves paid models", "可用付费模型") \
+    MSG(C_FREE_NOTE, 24, "free models only", "仅免费模型") \
+    MSG(C_UNVER_NOTE, 24, "not real-name verified", "未实名认证") \
+    MSG(C_INVALID_NOTE, 24, "refused by the platform", "平台拒绝") \
+    /* classes and states: same order as the enums */ \
+    MSG(CLASS_UNKNOWN, 7, "?", "?") \
+    MSG(CLASS_PAID, 7, "PAID", "付费") \
+    MSG(CLASS_FREE, 7, "FREE", "免费") \
+    MSG(CLASS_UNVER, 7, "UNVER", "未实名") \
+    MSG(CLASS_INVALID, 7, "INVALID", "无效") \
+    MSG(ST_READY, 8, "ready", "就绪") \
+    MSG(ST_BUSY, 8, "busy", "使用中") \
+    MSG(ST_COOLING, 8, "cooling", "冷却") \
+    MSG(ST_DRAINING, 8, "draining", "排空") \
+    MSG(ST_OFF, 8, "off", "禁用") \
+    MSG(ST_BAD, 8, "bad", "失效") \
+    MSG(ST_UNTESTED, 8, "untested", "未测试") \
+    MSG(ST_TESTING, 8, "testing", "测试中") \
+    /* columns: the cells are the column's width */ \
+    MSG(COL_STATE, 8, "state", "状态") \
+    MSG(COL_KEY, 13, "key", "密钥") \
+    MSG(COL_LABEL, 12, "label", "备注") \
+    MSG(COL_CLASS, 7, "class", "类别") \
+    MSG(COL_BALANCE, 12, "balance", "余额") \
+    MSG(COL_IN_FLIGHT, 3, "in", "途") \
+    MSG(COL_OK, 6, "ok", "成功") \
+    MSG(COL_RPM, 5, "RPM", "RPM") \
+    MSG(COL_TPM, 5, "TPM", "TPM") \
+    MSG(COL_RPD, 5, "RPD", "RPD") \
+    MSG(COL_LIMITED, 4, "429s", "429s") \
+    MSG(COL_FAILED, 6, "failed", "失败") \
+    MSG(COL_COOLDOWN, 16, "cooldown", "冷却") \
+    MSG(COL_TESTED, 6, "tested", "测试") \
+    MSG(COL_TREND, 10, "10 min", "10 分钟") \
+    MSG(COL_LAST_ERROR, 12, "last error", "最近错误") \
+    MSG(COL_MODEL, 24, "model", "模型") \
+    MSG(COL_TYPE, 8, "type", "类型") \
+    MSG(COL_PRICE, 16, "price/M in/out", "价格/M 入/出") \
+    MSG(COL_TODAY, 6, "24h", "24时") \
+    MSG(COL_USABLE, 6, "usable", "可用") \
+    MSG(COL_TTFT, 5, "ttft", "首字") \
+    MSG(COL_TIME, 8, "time", "时间") \
+    MSG(COL_ID, 6, "id", "编号") \
+    MSG(COL_STATUS, 3, "st", "码") \
+    MSG(COL_CLIENT, 14, "client", "客户端") \
+    MSG(COL_SPEED, 5, "tok/s", "tok/s") \
+    MSG(COL_DURATION, 5, "dur", "耗时") \
+    MSG(COL_TOKENS, 11, "in/out", "入/出") \
+    MSG(COL_RETRIES, 3, "rt", "重") \
+    MSG(COL_NOTE, 8, "note", "说明") \
+    /* section titles */ \
+    MSG(SEC_FREE, 0, "FREE {0}", "免费 {0}") \
+    MSG(SEC_PAID, 0, "PAID {0}", "付费 {0}") \
+    MSG(SEC_DETAIL, 0, "Detail {0}", "详情 {0}") \
+    MSG(SEC_FILTER, 0, "filter: {0} ({1})", "过滤: {0} ({1})") \
+    MSG(SEC_SORT, 0, "sort: {0}", "排序: {0}") \
+    MSG(SEC_MARKED, 0, "marked {0}", "已标记 {0}") \
+    MSG(SEC_FOLLOW, 8, "FOLLOW", "跟随") \
+    MSG(SEC_LIVE_ONLY, 16, "in flight only", "仅在途") \
+    MSG(SEC_ERRORS_ONLY, 16, "errors only", "仅错误") \
+    MSG(SEC_LEVEL, 0, "level >= {0}", "级别 >= {0}") \
+    MSG(SEC_LINES, 0, "{0} lines", "{0} 行") \
+    MSG(SEC_SWAP, 20, "Tab other list", "Tab 换列表") \
+    MSG(ESC_CLOSES, 14, "Esc closes", "Esc 关闭") \
+    /* empty states */ \
+    MSG(EMPTY_KEYS, 0, "No key yet. Press a and paste your SiliconFlow keys.", "还没有密钥。按 a 粘贴 SiliconFlow 密钥。") \
+    MSG(EMPTY_MODELS, 0, "No model listed yet: the list is fetched with the first good key.", "暂无模型：有可用密钥后自动获取列表。") \
+    MSG(EMPTY_REQUESTS, 0, "No requests yet. Point a client at {0}", "还没有请求。把客户端指向 {0}") \
+    MSG(EMPTY_LOG, 0, "No lines at this level. Press v for more.", "该级别暂无日志。按 v 显示更多。") \
+    MSG(EMPTY_FILTER, 0, "Nothing matches the filter. Esc clears it.", "没有匹配项。按 Esc 清除过滤。") \
+    /* key detail */ \
+    MSG(D_CLASS, 0, "class {0} ({1})   state {2}   in flight {3}", "类别 {0} ({1})   状态 {2}   在途 {3}") \
+    MSG(D_BALANCE, 0, "balance {0}   account {1}", "余额 {0}   账户 {1}") \
+    MSG(D_TRIES, 0, "tries ok {0}   failed {1}   429 {2}   RPM {3}   TPM {4}   RPD {5}   TPD {6}", "尝试 成功 {0}   失败 {1}   429 {2}   RPM {3}   TPM {4}   RPD {5}   TPD {6}") \
+    MSG(D_USED, 0, "used {0}   tested {1}   TTFT {2}", "最近使用 {0}   最近测试 {1}   TTFT {2}") \
+    MSG(D_ORIGIN, 0, "from {0}", "来自 {0}") \
+    MSG(D_RUNTIME, 0, "added here, kept in {0}", "在此添加，保存于 {0}") \
+    MSG(D_NO_COOLDOWN, 0, "no cooldown", "没有冷却") \
+    MSG(D_COOLDOWN, 0, "cooling {0}  {1}  {2}", "冷却 {0}  {1}  {2}") \
+    MSG(D_MORE, 0, "and {0} more", "另有 {0} 项") \
+    MSG(D_LAST_ERROR, 0, "last error {0}  HTTP {1}  code {2}  {3}", "最近错误 {0}  HTTP {1}  代码 {2}  {3}") \
+    MSG(D_NO_ERROR, 0, "no error so far", "尚无错误") \
+    MSG(D_ALL_MODELS, 14, "all models", "全部模型") \
+    MSG(AGO, 12, "{0} ago", "{0}前") \
+    MSG(NEVER, 8, "never", "从未") \
+    MSG(ORIGIN_API, 4, "api", "接口") \
+    MSG(ORIGIN_SET, 4, "set", "手填") \
+    /* model and request detail */ \
+    MSG(M_LINE1, 0, "{0}   price {1}   evidence {2}   context {3}", "{0}   价格 {1}   依据 {2}   上下文 {3}") \
+    MSG(M_LINE2, 0, "ok {0}   failed {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}", "成功 {0}   失败 {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}") \
+    MSG(M_USABLE, 0, "keys that can serve it now: {0}", "现在可用的密钥：{0}") \
+    MSG(M_BANNED, 0, "banned here: b lifts it", "已屏蔽：按 b 取消") \
+    MSG(M_BANNED_FILE, 0, "banned by the configuration file", "由配置文件屏蔽") \
+    MSG(M_NOT_LISTED, 0, "not in the platform's list", "不在平台列表中") \
+    MSG(FREE_WORD, 6, "free", "免费") \
+    MSG(R_LINE1, 0, "{0} {1}   {2}   client {3}   started {4}", "{0} {1}   {2}   客户端 {3}   开始 {4}") \
+    MSG(R_LINE2, 0, "model {0}   state {1}   status {2}   end {3}", "模型 {0}   状态 {1}   状态码 {2}   结果 {3}") \
+    MSG(R_LINE3, 0, "tokens in {0} out {1} cached {2}   TTFT {3}   duration {4}   {5} tok/s", "tokens 入 {0} 出 {1} 缓存 {2}   TTFT {3}   耗时 {4}   {5} tok/s") \
+    MSG(R_BYTES, 0, "bytes up {0}  down {1}", "字节 上行 {0}  下行 {1}") \
+    MSG(R_TRIES, 0, "try   at       key            result", "次    时刻     密钥           结果") \
+    MSG(R_NO_TRY, 0, "no key was asked yet", "尚未使用任何密钥") \
+    MSG(R_PRIVATE, 0, "Prompts and answers are never shown or logged.", "从不显示或记录提问与回答。") \
+    MSG(R_GONE, 0, "This row is no longer in the list.", "该条目已不在列表中。") \
+    MSG(R_STREAM, 8, "stream", "流式") \
+    MSG(R_WHOLE, 8, "whole", "整体") \
+    /* first run */ \
+    MSG(F_WELCOME, 0, "Welcome to sfproxy", "欢迎使用 sfproxy") \
+    MSG(F_SERVING, 0, "The proxy already listens; it answers 503 no_keys until it has a key.", "代理已在监听；添加密钥前会返回 503 no_keys。") \
+    MSG(F_PASTE, 0, "Press a, paste your SiliconFlow keys (any format), Enter.", "按 a，粘贴 SiliconFlow 密钥（任意格式），回车。") \
+    MSG(F_FILE, 0, "Or name a keys_file in {0} and type :reload", "或在 {0} 中设置 keys_file，再输入 :reload") \
+    MSG(F_CLIENT, 0, "Point your client at", "把客户端指向") \
+    MSG(F_GET, 0, "Get a key: https://cloud.siliconflow.cn/account/ak", "获取密钥：https://cloud.siliconflow.cn/account/ak") \
+    MSG(F_KEPT, 0, "Keys are tested, kept in {0} and shown only masked.", "密钥会被测试，保存在 {0}，只以掩码显示。") \
+    /* prompts */ \
+    MSG(P_ADD, 0, "Add keys: paste or type, one or many", "添加密钥：粘贴或输入，可多个") \
+    MSG(P_ADD_KEYS, 28, "Enter save+test  Esc cancel", "Enter 保存并测试  Esc 取消") \
+    MSG(P_ADD_COUNT, 0, "{0} new, {1} duplicate, {2} ignored", "新增 {0}，重复 {1}，忽略 {2}") \
+    MSG(P_ADD_EMPTY, 0, "nothing pasted yet; keys begin with sk-", "尚未粘贴；密钥以 sk- 开头") \
+    MSG(P_FILTER, 10, "filter", "过滤") \
+    MSG(P_LABEL, 0, "label of {0}", "{0} 的备注") \
+    MSG(P_BALANCE, 0, "balance of {0} in CNY (empty: unknown)", "{0} 的余额（元，留空为未知）") \
+    MSG(Q_CANCEL_REQUEST, 0, "cancel request {0}? its client gets an error.  y yes  n no", "取消请求 {0}？客户端会收到错误。 y 是  n 否") \
+    MSG(Q_TEST_ALL, 0, "test {0} keys? free of charge, paced.  y yes  n no", "测试 {0} 个密钥？免费，限速进行。 y 是  n 否") \
+    /* dialogs */ \
+    MSG(Q_QUIT, 50, "Quit sfproxy?", "退出 sfproxy？") \
+    MSG(Q_QUIT_STOPS, 56, "This also stops the proxy. {0} requests are in flight.", "代理也会停止。{0} 个请求 (in flight) 正在进行。") \
+    MSG(Q_DRAIN, 56, "d  drain: refuse new, let them finish, then quit", "d  排空：不接新请求，完成后退出") \
+    MSG(Q_HIDE, 56, "h  hide the screen, keep serving (Enter brings it back)", "h  隐藏界面，继续服务（回车恢复）") \
+    MSG(Q_NOW, 56, "Q  quit now, {0} requests will be cut", "Q  立即退出，{0} 个请求会中断") \
+    MSG(Q_ESC, 56, "[Esc] cancel  <- default", "[Esc] 取消  <- 默认") \
+    MSG(Q_DELETE, 50, "Delete {0} keys?", "删除 {0} 个密钥？") \
+    MSG(Q_DELETE_KEPT, 56, "They leave the state directory's key file for good.", "它们将从状态目录的密钥文件中永久移除。") \
+    MSG(Q_DELETE_YES, 56, "[ Cancel ]    y  delete", "[ 取消 ]    y  删除") \
+    /* toasts */ \
+    MSG(T_READONLY, 0, "read-only: this screen may look, not change", "只读：此界面只能查看，不能修改 (read-only)") \
+    MSG(T_COPIED, 0, "copied {0}", "已复制 {0}") \
+    MSG(T_NOTHING_TO_UNDO, 0, "nothing to undo", "没有可撤销的操作") \
+    MSG(T_UNDO_HINT, 0, "{0}  u undo (10s)", "{0}  u 撤销 (10s)") \
+    MSG(T_UNDONE, 0, "undone", "已撤销") \
+    MSG(T_DISABLED, 0, "disabled {0} keys.", "已禁用 {0} 个密钥。") \
+    MSG(T_ENABLED, 0, "enabled {0} keys.", "已启用 {0} 个密钥。") \
+    MSG(T_BANNED, 0, "banned {0}.", "已屏蔽 {0}。") \
+    MSG(T_UNBANNED, 0, "lifted the ban of {0}.", "已取消屏蔽 {0}。") \
+    MSG(T_TESTING, 0, "testing {0} keys ..", "正在测试 {0} 个密钥 ..") \
+    MSG(T_PROGRESS, 0, "{0} {1}/{2}, {3} failed   Esc stops", "{0} {1}/{2}，失败 {3}   Esc 停止") \
+    MSG(T_TESTED, 0, "tested {0} of {1}, {2} failed", "已测试 {0}/{1}，失败 {2}") \
+    MSG(T_TESTED_STOPPED, 0, "tested {0} of {1}, cancelled", "已测试 {0}/{1}，已取消") \
+    MSG(T_ADDED, 0, "{0} keys added, {1} duplicate, {2} ignored", "已添加 {0} 个密钥，重复 {1}，忽略 {2}") \
+    MSG(T_FROM_FILE, 0, "{0} comes from {1}: remove it there (e switches it off)", "{0} 来自 {1}：请在该处删除（e 可禁用）") \
+    MSG(T_NO_ROW, 0, "no row is selected", "没有选中的行") \
+    MSG(T_NO_BAD, 0, "no bad key to test", "没有失效的密钥") \
+    MSG(T_NO_KEYS, 0, "there is no key; press a to add some", "没有密钥；按 a 添加") \
+    MSG(T_NOT_LIVE, 0, "this request is already over", "该请求已结束") \
+    MSG(T_OTHER_VIEW, 0, "{0} works in {1}", "{0} 只在 {1} 中可用") \
+    MSG(T_SHUTTING_DOWN, 0, "shutting down: not accepted", "正在关闭：未接受") \
+    MSG(T_BAN_FILE, 0, "banned by the configuration file: lift it there", "由配置文件屏蔽：请在该处取消") \
+    MSG(T_LANG, 0, "language: English", "语言：中文") \
+    MSG(T_LANG_ASCII, 0, "Chinese needs a UTF-8 terminal", "中文需要 UTF-8 终端") \
+    MSG(T_MOUSE_ON, 0, "mouse on (m: off, to select text)", "鼠标已开（m 关闭以选择文本）") \
+    MSG(T_MOUSE_OFF, 0, "mouse off: the terminal selects text again", "鼠标已关：终端可选择文本") \
+    MSG(T_PRIVACY_ON, 0, "privacy on: keys, balances, clients hidden", "隐私模式开：隐藏密钥、余额、客户端") \
+    MSG(T_PRIVACY_OFF, 0, "privacy off", "隐私模式关") \
+    MSG(T_PAUSED, 0, "picture paused; the proxy runs on (p goes on)", "画面已暂停；代理照常运行（p 继续）") \
+    MSG(T_FOLLOW_OFF, 0, "follow off (F on)", "跟随已关（F 打开）") \
+    MSG(T_CTRL_C, 0, "Ctrl-C again: drain and exit ({0} in flight)", "再按 Ctrl-C：排空并退出（在途 {0}）") \
+    MSG(T_CTRL_C_DRAIN, 0, "draining; Ctrl-C again quits at once", "正在排空；再按 Ctrl-C 立即退出") \
+    MSG(T_CTRL_Z, 0, "Ctrl-Z would freeze the proxy ({0} in flight). Again: suspend; q h hides", "Ctrl-Z 会冻结代理（在途 {0}）。再按：挂起；q h 隐藏") \
+    MSG(T_UNKNOWN_COMMAND, 0, "no command {0}; ? lists them", "没有命令 {0}；按 ? 查看") \
+    MSG(T_DONE, 0, "{0}: {1}", "{0}：{1}") \
+    MSG(T_TOO_LONG, 0, "pasted text over 1 MB was cut", "粘贴内容超过 1 MB，已截断") \
+    MSG(T_HIDDEN, 0, "sfproxy serves on; Enter brings the screen back", "sfproxy 继续服务；按回车恢复界面") \
+    MSG(T_BAD_BALANCE, 0, "a balance is a number such as 14.50", "余额应为数字，如 14.50") \
+    /* hints: short words behind a key on the bottom line */ \
+    MSG(HI_TABS, 8, "tabs", "切换") \
+    MSG(HI_WINDOW, 8, "window", "时窗") \
+    MSG(HI_PAUSE, 8, "pause", "暂停") \
+    MSG(HI_OPEN, 8, "open", "打开") \
+    MSG(HI_COPY_URL, 10, "copy URL", "复制地址") \
+    MSG(HI_COPY, 8, "copy", "复制") \
+    MSG(HI_FILTER, 8, "filter", "过滤") \
+    MSG(HI_LANG, 8, "中文", "English") \
+    MSG(HI_HELP, 8, "help", "帮助") \
+    MSG(HI_QUIT, 8, "quit", "退出") \
+    MSG(HI_MARK, 8, "mark", "标记") \
+    MSG(HI_ONOFF, 8, "on/off", "启停") \
+    MSG(HI_TEST, 8, "test", "测试") \
+    MSG(HI_ALL, 8, "all", "全测") \
+    MSG(HI_BAD, 8, "bad", "测失效") \
+    MSG(HI_ADD, 8, "add", "添加") \
+    MSG(HI_DEL, 8, "del", "删除") \
+    MSG(HI_RESET, 8, "reset", "清冷却") \
+    MSG(HI_BALANCE, 8, "balance", "余额") \
+    MSG(HI_LABEL, 8, "label", "备注") \
+    MSG(HI_SORT, 8, "sort", "排序") \
+    MSG(HI_BAN, 9, "ban/unban", "屏蔽") \
+    MSG(HI_COST, 10, "free/paid", "免费/付费") \
+    MSG(HI_SWAP, 10, "other list", "换列表") \
+    MSG(HI_UNDO, 8, "undo", "撤销") \
+    MSG(HI_CANCEL, 8, "cancel", "取消") \
+    MSG(HI_LIVE, 10, "in flight", "仅在途") \
+    MSG(HI_ERRORS, 8, "errors", "仅错误") \
+    MSG(HI_FOLLOW, 8, "follow", "跟随") \
+    MSG(HI_LEVEL, 8, "level", "级别") \
+    MSG(HI_COMMAND, 8, "command", "命令") \
+    MSG(HI_PRIVACY, 8, "privacy", "隐私") \
+    MSG(HI_MOUSE, 8, "mouse", "鼠标") \
+    /* help: one sentence a binding */ \
+    MSG(HE_TITLE, 0, "Help", "帮助") \
+    MSG(HE_SCROLL, 0, "j/k scroll   / search   Esc back", "j/k 滚动   / 搜索   Esc 返回") \
+    MSG(HE_ANYWHERE, 0, "Anywhere", "任何页面") \
+    MSG(HE_COMMANDS, 0, "Command line", "命令行") \
+    MSG(HE_SYMBOLS, 0, "Symbols and figures", "符号与数字") \
+    MSG(HE_VIEW, 0, "the six tabs", "六个页签") \
+    MSG(HE_NEXT, 0, "next or previous tab", "下一个或上一个页签") \
+    MSG(HE_MOVE, 0, "move", "移动") \
+    MSG(HE_PAGE, 0, "page and half page", "翻页与半页") \
+    MSG(HE_ENDS, 0, "first, last", "首行、末行") \
+    MSG(HE_OPEN, 0, "open the row's detail", "打开该行详情") \
+    MSG(HE_BACK, 0, "close, stop a test, clear filter, clear marks; never quits", "关闭、停止测试、清除过滤、清除标记；从不退出") \
+    MSG(HE_FILTER, 0, "filter as you type; !word leaves out, blanks mean and", "即时过滤；!词 表示排除，空格表示并且") \
+    MSG(HE_COMMAND, 0, "command line, Tab completes", "命令行，Tab 补全") \
+    MSG(HE_SORT, 0, "sort by the next column; S turns the order round", "按下一列排序；S 反转顺序") \
+    MSG(HE_COPY, 0, "copy the base URL, key (masked), model or request id", "复制地址、密钥（掩码）、模型或请求编号") \
+    MSG(HE_WINDOW, 0, "graph window 1m, 1h, 24h", "图表时窗 1m、1h、24h") \
+    MSG(HE_PAUSE, 0, "pause the picture; the proxy runs on", "暂停画面；代理照常运行") \
+    MSG(HE_PRIVACY, 0, "privacy: hide keys, balances, clients", "隐私：隐藏密钥、余额、客户端") \
+    MSG(HE_MOUSE, 0, "mouse on or off (off: select text)", "鼠标开关（关闭后可选择文本）") \
+    MSG(HE_LANG, 0, "switch the screen to Chinese", "界面切换为英文") \
+    MSG(HE_UNDO, 0, "undo the last switch or ban (10 s)", "撤销上一次启停或屏蔽（10 秒）") \
+    MSG(HE_HELP, 0, "this page", "本页") \
+    MSG(HE_REDRAW, 0, "redraw everything", "重绘") \
+    MSG(HE_QUIT, 0, "back; at the top the quit dialog", "返回；在顶层打开退出对话框") \
+    MSG(HE_INTERRUPT, 0, "twice in 2 s: drain and exit; a third time: at once", "2 秒内两次：排空退出；第三次：立即退出") \
+    MSG(HE_SUSPEND, 0, "twice: suspend (this stops the proxy too)", "两次：挂起（代理也会停止）") \
+    MSG(HE_MARK, 0, "mark the row; verbs then work on all marked ones", "标记该行；之后的操作作用于所有标记项") \
+    MSG(HE_MARK_ALL, 0, "mark all shown, or none", "全部标记或取消") \
+    MSG(HE_ONOFF, 0, "switch on or off; running requests finish", "启用或禁用；进行中的请求会完成") \
+    MSG(HE_TEST, 0, "test with GET /v1/models, free of charge", "用 GET /v1/models 测试，免费") \
+    MSG(HE_TEST_ALL, 0, "test all, paced; Esc stops", "测试全部，限速；Esc 停止") \
+    MSG(HE_TEST_BAD, 0, "test only the bad ones", "只测试失效的") \
+    MSG(HE_ADD, 0, "add keys: paste one or many, in any form", "添加密钥：粘贴一个或多个，任意格式") \
+    MSG(HE_DEL, 0, "delete (asks; keys from a file stay)", "删除（会询问；文件中的密钥不删）") \
+    MSG(HE_RESET, 0, "clear the cooldowns", "清除冷却") \
+    MSG(HE_BALANCE, 0, "enter the balance by hand", "手工填写余额") \
+    MSG(HE_LABEL, 0, "edit the label", "编辑备注") \
+    MSG(HE_BAN, 0, "ban or unban the model", "屏蔽或取消屏蔽模型") \
+    MSG(HE_COST, 0, "show free, paid or both", "显示免费、付费或全部") \
+    MSG(HE_SWAP, 0, "go to the other list", "切换到另一列表") \
+    MSG(HE_CANCEL, 0, "cancel a running request (asks)", "取消进行中的请求（会询问）") \
+    MSG(HE_LIVE, 0, "only what is in flight", "只看在途请求") \
+    MSG(HE_ERRORS, 0, "only what failed", "只看失败请求") \
+    MSG(HE_FOLLOW, 0, "follow: the newest stays in view", "跟随最新") \
+    MSG(HE_LEVEL, 0, "least level shown", "最低显示级别") \
+    MSG(HE_CMD_LIST, 0, ":overview :keys :models :requests :log :help :add", ":overview :keys :models :requests :log :help :add") \
+    MSG(HE_CMD_LIST2, 0, ":test all|bad :reload :lang en|zh :quit :drain :hide", ":test all|bad :reload :lang en|zh :quit :drain :hide") \
+    MSG(HE_SYM_STATES, 0, "✓ ready  ▸ busy  ~ cooling  d draining  - off  ✗ bad  ? untested  t testing", "✓ 就绪  ▸ 使用中  ~ 冷却  d 排空  - 禁用  ✗ 失效  ? 未测试  t 测试中") \
+    MSG(HE_SYM_CLASS, 0, "class: PAID serves paid models, FREE only free ones, UNVER not verified", "类别：付费可用付费模型，免费仅免费模型，未实名未认证") \
+    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, <=set = typed minus metered cost, ? = unknown", "余额：接口=查询所得，<=手填=填写值减去计量费用，?=未知") \
+    MSG(HE_SYM_RATES, 0, "RPM TPM: the last 60 s. RPD TPD: the last 24 h, bars are hours", "RPM TPM：最近 60 秒。RPD TPD：最近 24 小时，每柱一小时") \
+    MSG(HE_SYM_COUNT, 0, "totals count requests; keys count tries (one request may try several)", "总数按请求计；密钥按尝试计（一个请求可能尝试多个）") \
+    MSG(HE_SYM_GAP, 0, "a gap in a graph is no data, the base line is no traffic", "图中空白表示无数据，底线表示无流量")
+/* clang-format on */
+
+#endif

@@ -1,0 +1,129 @@
+/* What several views share: words, symbols and roles of states, section bars, names of keys under privacy. */
+#include "ui/tui/app.h"
+#include "ui/tui/text.h"
+
+uint64_t view_hash(const char *id)
+{
+    uint64_t h = str_hash(str_of(id));
+    return h ? h : 1;
+}
+
+const struct snap_key *view_find_key(const struct app *a, const char *key_id)
+{
+    for (size_t i = 0; a->snap && i < a->snap->key_count; i++)
+        if (strcmp(a->snap->keys[i].view.id, key_id) == 0) return &a->snap->keys[i];
+    return NULL;
+}
+
+const char *view_key_name(const struct app *a, const char *key_id, char *out, size_t size)
+{
+    const struct snap_key *k = key_id[0] ? view_find_key(a, key_id) : NULL;
+    if (!key_id[0])
+        snprintf(out, size, "-");
+    else if (a->privacy)
+        snprintf(out, size, "****");
+    else
+        snprintf(out, size, "%s", k ? k->view.masked : key_id);
+    return out;
+}
+
+static const struct {
+    const char *symbol;
+    enum role role;
+    enum msg word;
+} states[KEY_STATE_COUNT] = {
+    [KEY_READY] = {"✓", ROLE_OK, MSG_ST_READY},         [KEY_BUSY] = {"▸", ROLE_BUSY, MSG_ST_BUSY},
+    [KEY_COOLING] = {"~", ROLE_WARN, MSG_ST_COOLING},   [KEY_DRAINING] = {"d", ROLE_WARN, MSG_ST_DRAINING},
+    [KEY_OFF] = {"-", ROLE_OFF, MSG_ST_OFF},            [KEY_BAD] = {"✗", ROLE_BAD, MSG_ST_BAD},
+    [KEY_UNTESTED] = {"?", ROLE_INFO, MSG_ST_UNTESTED}, [KEY_TESTING] = {"t", ROLE_INFO, MSG_ST_TESTING},
+};
+
+enum role view_state_role(enum key_state s)
+{
+    return states[s].role;
+}
+
+const char *view_state_symbol(enum key_state s)
+{
+    return states[s].symbol;
+}
+
+enum msg view_state_word(enum key_state s)
+{
+    return states[s].word;
+}
+
+enum msg view_class_word(enum key_class c)
+{
+    return (enum msg)(MSG_CLASS_UNKNOWN + (int)c);
+}
+
+enum role view_class_role(enum key_class c)
+{
+    static const enum role roles[CLASS_COUNT] = {ROLE_INFO, ROLE_OK, ROLE_NORMAL, ROLE_WARN, ROLE_BAD};
+    return roles[c];
+}
+
+void view_balance(const struct app *a, const struct key_view *k, char *out, size_t size)
+{
+    if (a->privacy)
+        snprintf(out, size, "****");
+    else if (k->balance_origin == BALANCE_UNKNOWN)
+        snprintf(out, size, "?");
+    else
+        snprintf(out, size, "%s%s %s", k->balance_origin == BALANCE_SET ? "<=" : "", num_money(k->balance_micro).s,
+                 tr(k->balance_origin == BALANCE_SET ? MSG_ORIGIN_SET : MSG_ORIGIN_API));
+}
+
+int64_t view_elapsed(const struct app *a)
+{
+    if (a->paused || !a->snap) return 0;
+    return MIN(MAX(mono_since(a->now, a->snap->made), 0), 5000);
+}
+
+int64_t view_cooldown_left(const struct app *a, const struct key_view *k, const struct key_cooldown_view **c)
+{
+    int64_t best = 0;
+    for (size_t i = 0; i < k->cooldown_count && i < ARRAY_LEN(k->cooldowns); i++) {
+        int64_t left = k->cooldowns[i].ms_left - view_elapsed(a);
+        if (left <= best) continue;
+        best = left;
+        *c = &k->cooldowns[i];
+    }
+    return best;
+}
+
+void view_bar(struct app *a, struct rect r, const char *title, const struct table *t, const char *extra)
+{
+    char right[300] = "", part[160];
+    if (r.h < 1) return;
+    if (extra && *extra) text_add(right, sizeof right, extra);
+    if (t && t->filter[0]) {
+        tr_with(part, sizeof part, MSG_SEC_FILTER, t->filter, num_plain(t->count).s, NULL);
+        text_addf(right, sizeof right, "%s%s", right[0] ? "  " : "", part);
+    }
+    if (t && t->sort >= 0) {
+        tr_with(part, sizeof part, MSG_SEC_SORT, table_sort_name(t), NULL);
+        text_addf(right, sizeof right, "%s%s%s", right[0] ? "  " : "", part, t->reverse ? "▾" : "▴");
+    }
+    if (t && t->markable && t->mark_count) {
+        tr_with(part, sizeof part, MSG_SEC_MARKED, num_plain(t->mark_count).s, NULL);
+        text_addf(right, sizeof right, "  %s", part);
+    }
+    put_bar(&a->canvas, r.y, r.x, r.w, title, right);
+}
+
+void view_empty(struct app *a, struct rect r, const struct table *t, const char *sentence)
+{
+    if (r.h < 3 || t->count) return;
+    put(&a->canvas, r.y + MIN(3, r.h - 1), r.x + 4, r.w - 4, ROLE_DIM,
+        t->filter[0] && t->total ? tr(MSG_EMPTY_FILTER) : sentence);
+}
+
+void view_line(struct app *a, struct rect *r, enum role role, const char *text)
+{
+    if (r->h < 1) return;
+    put(&a->canvas, r->y, r->x + 1, r->w - 1, role, text);
+    r->y++;
+    r->h--;
+}
