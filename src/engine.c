@@ -4,12 +4,7 @@
  * screen. The sockets are bound before the threads run, so that a port in use is told at once, but nothing is accepted
  * before the loop runs; keys switched off by hand are known before the first request.
  *
- * Death, in three ways:
- *   drain   listeners close, idle connections close, streams finish within server.drain; what is left gets an error
- *           event; exit 0
- *   stop    the same with no time
- *   hangup  the terminal is gone: drain, or go on without a screen (ui.on_hangup)
- * then: screen ended (1 s at most), workers joined, their last records counted, key state saved, disk thread ended,
+ * Death (ending.c has the ways): the loop ends, screen ended (1 s at most), workers joined, their last records counted, key state saved, disk thread ended,
  * lock released.
  */
 #include "engine.h"
@@ -24,11 +19,7 @@
 #include "proxy/own.h"
 
 enum {
-    TICK_MS = 50,
-    SAVE_AFTER_MS = 500,
-    DRAIN_CHECK_MS = 50,
     DISK_WAIT_MS = 5000,
-    KILL_GRACE_MS = 2000,
     FD_RESERVE = 64,
 };
 
@@ -110,7 +101,7 @@ static void give_addrs(struct proxy *p, void *arg)
     proxy_set_addrs(p, arg);
 }
 
-static void addrs_to_worker(struct worker *w, struct addrs *a)
+void engine_give_addrs(struct worker *w, struct addrs *a)
 {
     if (!worker_call(w, give_addrs, addrs_get(a))) addrs_put(a);
 }
@@ -127,7 +118,7 @@ static void addrs_delivered(void *reader, struct mail *m)
     if (am->addrs->failed) LOG_LIMITED(LOG_WARN, 2, "cannot resolve %s: %s", am->addrs->host, am->addrs->error);
     addrs_put(g->addrs);
     g->addrs = am->addrs;
-    for (unsigned i = 0; i < g->worker_count; i++) addrs_to_worker(g->workers[i], g->addrs);
+    for (unsigned i = 0; i < g->worker_count; i++) engine_give_addrs(g->workers[i], g->addrs);
     free(am);
 }
 
@@ -143,322 +134,13 @@ static void on_addrs(void *arg, struct addrs *a)
     free(m);
 }
 
-static void watch_upstream(struct engine *g)
+void engine_watch_upstream(struct engine *g)
 {
     const struct conf *c = g->conf;
     if (c->upstream_proxy[0])
         resolver_watch(g->resolver, c->proxy_host, c->proxy_port);
     else
         resolver_watch(g->resolver, c->upstream_host, c->upstream_port);
-}
-
-static void give_bans(struct proxy *p, void *arg)
-{
-    proxy_set_bans(p, arg);
-}
-
-void engine_apply_bans(struct engine *g)
-{
-    size_t n = 0, room = g->conf->models_ban.count + g->bans.count;
-    char **models = xcalloc(room, sizeof *models);
-    for (size_t i = 0; i < g->conf->models_ban.count; i++) models[n++] = g->conf->models_ban.items[i];
-    MAP_FOR (slot, &g->bans) models[n++] = slot->key;
-    struct ban_set *set = ban_set_new(models, n);
-    for (unsigned i = 0; i < g->worker_count; i++)
-        if (!worker_call(g->workers[i], give_bans, ban_set_get(set))) ban_set_put(set);
-    ban_set_put(set);
-    free(models);
-}
-
-/* --- counting and saving, 20 times a second --- */
-
-void engine_drain_records(struct engine *g)
-{
-    mono_t now = mono_now();
-    for (unsigned i = 0; i < g->worker_count; i++) {
-        struct ring *ring = worker_records(g->workers[i]);
-        const struct record *r;
-        while ((r = ring_peek(ring)) != NULL) {
-            meter_apply(g->meter, r, now);
-            ring_pop(ring);
-        }
-    }
-}
-
-void engine_keys_changed(struct engine *g)
-{
-    g->keys_dirty = true;
-}
-
-static void save_keys(struct engine *g)
-{
-    struct buf text = BUF_INIT(4 * 1024 * 1024);
-    keypool_export_runtime(g->pool, &text);
-    if (state_save_keys(g->state, g->disk, buf_take(&text))) g->keys_dirty = false;
-}
-
-static void save_bans(struct engine *g)
-{
-    size_t n = 0;
-    char **models = xcalloc(g->bans.count, sizeof *models);
-    MAP_FOR (slot, &g->bans) models[n++] = slot->key;
-    if (state_save_bans(g->state, g->disk, models, n)) g->bans_dirty = false;
-    free(models);
-}
-
-static void save_pool(struct engine *g)
-{
-    struct key_saved *keys;
-    struct cooldown_saved *cooldowns;
-    size_t key_count, cooldown_count;
-    uint64_t generation = keypool_generation(g->pool);
-    keypool_save(g->pool, mono_now(), wall_now(), &keys, &key_count, &cooldowns, &cooldown_count);
-    if (state_save_pool(g->state, g->disk, keys, key_count, cooldowns, cooldown_count)) {
-        g->saved_generation = generation;
-        g->save_at = (mono_t){0};
-    } else {
-        g->save_at = mono_add(loop_now(g->loop), 10 * SAVE_AFTER_MS);
-    }
-}
-
-static void save_what_changed(struct engine *g)
-{
-    mono_t now = loop_now(g->loop);
-    if (keypool_generation(g->pool) != g->saved_generation && !g->save_at.ms) g->save_at = mono_add(now, SAVE_AFTER_MS);
-    if (g->save_at.ms && now.ms >= g->save_at.ms) save_pool(g);
-    if (g->keys_dirty) save_keys(g);
-    if (g->bans_dirty) save_bans(g);
-}
-
-static void on_tick(void *arg)
-{
-    struct engine *g = arg;
-    engine_drain_records(g);
-    uint64_t generation = keypool_generation(g->pool);
-    if (generation != g->seen_generation) {
-        g->seen_generation = generation;
-        control_changed(g->control);
-    }
-    save_what_changed(g);
-    loop_timer_start(&g->tick, TICK_MS);
-}
-
-/* --- reload --- */
-
-static void give_conf(struct proxy *p, void *arg)
-{
-    proxy_set_conf(p, arg);
-}
-
-void engine_apply_conf(struct engine *g, struct conf *conf)
-{
-    bool other_host = strcmp(conf->upstream_host, g->conf->upstream_host) != 0 ||
-                      conf->upstream_port != g->conf->upstream_port ||
-                      strcmp(conf->upstream_proxy, g->conf->upstream_proxy) != 0;
-    struct buf restart = BUF_INIT(4096);
-    conf_diff_restart(g->conf, conf, &restart);
-    if (restart.len) log_msg(LOG_WARN, "these options need a restart to change: %s", buf_cstr(&restart));
-    buf_free(&restart);
-    keypool_configure(g->pool, conf->keys, conf->key_count, mono_now());
-    keypool_set_strategy(g->pool, (enum pool_strategy)conf->pool_strategy);
-    atomic_store(&g->shared.budget.limit, conf->limits_upload_memory);
-    log_set_level((enum log_level)conf->log_level);
-    conf_put(g->conf);
-    g->conf = conf;
-    for (unsigned i = 0; i < g->worker_count; i++)
-        if (!worker_call(g->workers[i], give_conf, conf_get(conf))) conf_put(conf);
-    engine_apply_bans(g);
-    if (other_host) {
-        addrs_put(g->addrs);
-        g->addrs = NULL;
-        watch_upstream(g);
-    } else if (g->addrs) {
-        for (unsigned i = 0; i < g->worker_count; i++) addrs_to_worker(g->workers[i], g->addrs);
-    }
-    g->conf_error[0] = '\0';
-    control_changed(g->control);
-}
-
-struct reload_job {
-    struct disk_job job;
-    struct mail mail;
-    struct engine *g;
-    struct command *cmd;
-    char *path, *state_dir;
-    struct conf *conf;
-    struct buf why, warnings;
-};
-
-static void reload_free(struct reload_job *r)
-{
-    free(r->path);
-    free(r->state_dir);
-    buf_free(&r->why);
-    buf_free(&r->warnings);
-    free(r);
-}
-
-static void log_lines(enum log_level level, const struct buf *text)
-{
-    struct str rest = buf_str(text), line;
-    while (rest.n && str_split(&rest, '\n', &line))
-        if (line.n) log_msg(level, "%.*s", STR_ARG(line));
-}
-
-static void reload_delivered(void *reader, struct mail *m)
-{
-    struct engine *g = reader;
-    struct reload_job *r = CONTAINER_OF(m, struct reload_job, mail);
-    log_lines(LOG_WARN, &r->warnings);
-    if (r->conf) {
-        engine_apply_conf(g, r->conf);
-        log_msg(LOG_INFO, "configuration reloaded");
-        if (r->cmd) control_answer(r->cmd, 200, "configuration reloaded");
-    } else {
-        log_lines(LOG_ERROR, &r->why);
-        text_clean(str_trim(buf_str(&r->why)), g->conf_error, sizeof g->conf_error);
-        log_msg(LOG_ERROR, "the configuration was not reloaded; the old one stays");
-        if (r->cmd) control_answer(r->cmd, 400, "not reloaded, the old configuration stays: %s", g->conf_error);
-        control_changed(g->control);
-    }
-    reload_free(r);
-}
-
-/* On the disk thread. */
-static void reload_read(struct disk_job *job)
-{
-    struct reload_job *r = CONTAINER_OF(job, struct reload_job, job);
-    r->conf = conf_load(r->path, r->state_dir, &r->why, &r->warnings);
-    r->mail.deliver = reload_delivered;
-    if (loop_post(r->g->loop, &r->mail)) return;
-    if (r->conf) conf_put(r->conf);
-    if (r->cmd) command_free(r->cmd);
-    reload_free(r);
-}
-
-void engine_reload(struct engine *g, struct command *cmd)
-{
-    struct reload_job *r = xcalloc(1, sizeof *r);
-    r->job.run = reload_read;
-    r->g = g;
-    r->cmd = cmd;
-    r->path = g->options.conf_path ? xstrdup(g->options.conf_path) : NULL;
-    r->state_dir = g->options.state_dir ? xstrdup(g->options.state_dir) : NULL;
-    buf_init(&r->why, 65536);
-    buf_init(&r->warnings, 65536);
-    if (disk_post(g->disk, &r->job)) return;
-    if (cmd) control_answer(cmd, 503, "the disk does not keep up; try again");
-    log_msg(LOG_ERROR, "not reloaded: the disk does not keep up");
-    reload_free(r);
-}
-
-/* --- the end --- */
-
-static void close_listeners(struct engine *g)
-{
-    for (size_t i = 0; i < g->listener_count; i++) listener_free(g->listeners[i]);
-    g->listener_count = 0;
-}
-
-static void drain_proxy(struct proxy *p, void *arg)
-{
-    (void)arg;
-    proxy_drain(p);
-}
-
-static void kill_proxy(struct proxy *p, void *arg)
-{
-    (void)arg;
-    proxy_kill_all(p, "sfproxy was stopped before the answer was complete");
-}
-
-static void call_workers(struct engine *g, void (*fn)(struct proxy *, void *))
-{
-    for (unsigned i = 0; i < g->worker_count; i++)
-        if (!worker_call(g->workers[i], fn, NULL)) return;
-}
-
-static bool all_idle(struct engine *g)
-{
-    for (unsigned i = 0; i < g->worker_count; i++)
-        if (worker_in_flight(g->workers[i]) || worker_connections(g->workers[i])) return false;
-    return true;
-}
-
-static void on_drain_check(void *arg)
-{
-    struct engine *g = arg;
-    mono_t now = loop_now(g->loop);
-    if (all_idle(g)) {
-        loop_stop(g->loop);
-        return;
-    }
-    if (now.ms >= g->drain_until.ms) {
-        if (g->stopping) {
-            loop_stop(g->loop);
-            return;
-        }
-        g->stopping = true;
-        log_msg(LOG_WARN, "the drain time is over: what still runs is ended");
-        call_workers(g, kill_proxy);
-        g->drain_until = mono_add(now, KILL_GRACE_MS);
-    }
-    control_changed(g->control);
-    loop_timer_start(&g->drain_timer, DRAIN_CHECK_MS);
-}
-
-static void begin_end(struct engine *g, int64_t ms)
-{
-    g->draining = true;
-    atomic_store(&g->shared.draining, true);
-    g->drain_until = mono_add(loop_now(g->loop), ms);
-    close_listeners(g);
-    call_workers(g, drain_proxy);
-    loop_timer_start(&g->drain_timer, 0);
-    control_changed(g->control);
-}
-
-void engine_drain(struct engine *g)
-{
-    if (g->draining) return;
-    log_msg(LOG_INFO, "draining: no new requests, running ones may finish within %lld s",
-            (long long)g->conf->server_drain / 1000);
-    begin_end(g, g->conf->server_drain);
-}
-
-void engine_stop(struct engine *g, int code)
-{
-    g->exit_code = code;
-    if (!g->draining) begin_end(g, 0);
-    g->drain_until = loop_now(g->loop);
-    loop_timer_start(&g->drain_timer, 0);
-}
-
-void engine_interrupt(struct engine *g)
-{
-    if (g->draining)
-        engine_stop(g, 130);
-    else
-        engine_drain(g);
-}
-
-void engine_ui_stop(struct engine *g)
-{
-    struct ui *ui = g->ui;
-    g->ui = NULL;
-    if (ui) ui_stop(ui);
-    disk_log_to_stderr(g->disk, true);
-}
-
-void engine_hangup(struct engine *g)
-{
-    engine_ui_stop(g);
-    if (g->conf->ui_on_hangup == HANGUP_KEEP) {
-        log_msg(LOG_WARN, "the terminal is gone; going on without a screen");
-        return;
-    }
-    log_msg(LOG_WARN, "the terminal is gone");
-    engine_drain(g);
 }
 
 /* --- boot --- */
@@ -594,8 +276,8 @@ static bool boot(struct engine *g, struct buf *why)
         return false;
     }
     g->news_mail.deliver = news_delivered;
-    loop_timer_init(&g->tick, g->loop, on_tick, g);
-    loop_timer_init(&g->drain_timer, g->loop, on_drain_check, g);
+    loop_timer_init(&g->tick, g->loop, engine_tick, g);
+    loop_timer_init(&g->drain_timer, g->loop, engine_drain_check, g);
     g->control = control_new(g->loop, &ops, g);
     g->pool = keypool_new((enum pool_strategy)g->conf->pool_strategy);
     g->meter = meter_new(g->started);
@@ -613,7 +295,7 @@ static bool boot(struct engine *g, struct buf *why)
     g->tester = tester_new(g);
     g->signals = signals_new(g);
     engine_apply_bans(g);
-    watch_upstream(g);
+    engine_watch_upstream(g);
     return true;
 }
 
@@ -632,7 +314,7 @@ static void stop_workers(struct engine *g)
 
 static void shut_down(struct engine *g)
 {
-    close_listeners(g);
+    engine_close_listeners(g);
     if (g->control) control_close(g->control);
     if (g->ui) engine_ui_stop(g);
     if (g->resolver) resolver_free(g->resolver);
@@ -640,13 +322,13 @@ static void shut_down(struct engine *g)
     if (g->loop) loop_close_mailbox(g->loop);
     if (g->signals) signals_free(g->signals);
     if (g->tester) tester_free(g->tester);
-    if (g->pool && g->state && g->disk) {
-        if (keypool_generation(g->pool) != g->saved_generation) save_pool(g);
-        if (g->keys_dirty) save_keys(g);
-        if (g->bans_dirty) save_bans(g);
-    }
+    if (g->pool && g->state && g->disk) engine_save_all(g);
     log_set_sink(NULL, NULL);
-    if (g->disk && !disk_free(g->disk, DISK_WAIT_MS)) fputs("sfproxy: the disk did not answer; leaving\n", stderr);
+    if (g->disk && !disk_free(g->disk, DISK_WAIT_MS)) {
+        /* The disk thread hangs in a system call and still uses the state: nothing may be freed under it. */
+        fputs("sfproxy: the disk did not answer; leaving without it\n", stderr);
+        _exit(g->exit_code ? g->exit_code : 1);
+    }
     if (g->pool && keypool_leases_out(g->pool)) fprintf(stderr, "BUG: %u leases out\n", keypool_leases_out(g->pool));
 }
 
@@ -680,7 +362,7 @@ int engine_run(struct conf *conf, const struct run_options *o)
         log_msg(LOG_INFO, "sfproxy " SFPROXY_VERSION " listens on %s, for %s, %zu keys, %u workers", g->listen,
                 conf->api_url, keypool_count(g->pool), g->worker_count);
         start_screen(g);
-        loop_timer_start(&g->tick, TICK_MS);
+        loop_timer_start(&g->tick, 1);
         loop_run(g->loop);
     } else {
         fprintf(stderr, "sfproxy: %s\n", buf_cstr(&why));

@@ -1,6 +1,6 @@
 /* The engine: owns everything, runs on the main thread, which is the control thread. Boot and shutdown orders are in
- * engine.c; commands.c carries commands out, view.c gathers snapshots, tester.c paces tests of keys, signals.c turns
- * signals into calls. */
+ * engine.c; reload.c swaps configurations, saving.c counts and saves, ending.c has the ways to stop, commands.c carries
+ * commands out, view.c gathers snapshots, tester.c paces tests of keys, signals.c turns signals into calls. */
 #ifndef SFPROXY_ENGINE_H
 #define SFPROXY_ENGINE_H
 
@@ -95,6 +95,16 @@ void engine_keys_changed(struct engine *g);     /* run-time keys: write the `key
 /* Reads the configuration again on the disk thread; the command (may be NULL) is answered when it was applied. */
 void engine_reload(struct engine *g, struct command *cmd);
 void engine_ui_stop(struct engine *g);
+
+/* engine.c, for its siblings */
+void engine_watch_upstream(struct engine *g);
+void engine_give_addrs(struct worker *w, struct addrs *a);
+/* saving.c */
+void engine_tick(void *engine);
+void engine_save_all(struct engine *g); /* at the end */
+/* ending.c */
+void engine_drain_check(void *engine);
+void engine_close_listeners(struct engine *g);
 
 /* commands.c */
 void commands_run(void *engine, struct command *cmd);

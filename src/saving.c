@@ -1,0 +1,84 @@
+/* Twenty times a second: count what the workers report, tell watchers that keys changed, save what must survive. Key state
+ * is saved half a second after a change, so that a storm of verdicts is one write. */
+#include "base/mem.h"
+#include "engine.h"
+
+enum { TICK_MS = 50, SAVE_AFTER_MS = 500 };
+
+void engine_drain_records(struct engine *g)
+{
+    mono_t now = mono_now();
+    for (unsigned i = 0; i < g->worker_count; i++) {
+        struct ring *ring = worker_records(g->workers[i]);
+        const struct record *r;
+        while ((r = ring_peek(ring)) != NULL) {
+            meter_apply(g->meter, r, now);
+            ring_pop(ring);
+        }
+    }
+}
+
+void engine_keys_changed(struct engine *g)
+{
+    g->keys_dirty = true;
+}
+
+static void save_keys(struct engine *g)
+{
+    struct buf text = BUF_INIT(4 * 1024 * 1024);
+    keypool_export_runtime(g->pool, &text);
+    if (state_save_keys(g->state, g->disk, buf_take(&text))) g->keys_dirty = false;
+}
+
+static void save_bans(struct engine *g)
+{
+    size_t n = 0;
+    char **models = xcalloc(g->bans.count, sizeof *models);
+    MAP_FOR (slot, &g->bans) models[n++] = slot->key;
+    if (state_save_bans(g->state, g->disk, models, n)) g->bans_dirty = false;
+    free(models);
+}
+
+static void save_pool(struct engine *g)
+{
+    struct key_saved *keys;
+    struct cooldown_saved *cooldowns;
+    size_t key_count, cooldown_count;
+    uint64_t generation = keypool_generation(g->pool);
+    keypool_save(g->pool, mono_now(), wall_now(), &keys, &key_count, &cooldowns, &cooldown_count);
+    if (state_save_pool(g->state, g->disk, keys, key_count, cooldowns, cooldown_count)) {
+        g->saved_generation = generation;
+        g->save_at = (mono_t){0};
+    } else {
+        g->save_at = mono_add(loop_now(g->loop), 10 * SAVE_AFTER_MS);
+    }
+}
+
+static void save_what_changed(struct engine *g)
+{
+    mono_t now = loop_now(g->loop);
+    if (keypool_generation(g->pool) != g->saved_generation && !g->save_at.ms) g->save_at = mono_add(now, SAVE_AFTER_MS);
+    if (g->save_at.ms && now.ms >= g->save_at.ms) save_pool(g);
+    if (g->keys_dirty) save_keys(g);
+    if (g->bans_dirty) save_bans(g);
+}
+
+void engine_tick(void *arg)
+{
+    struct engine *g = arg;
+    engine_drain_records(g);
+    uint64_t generation = keypool_generation(g->pool);
+    if (generation != g->seen_generation) {
+        g->seen_generation = generation;
+        control_changed(g->control);
+    }
+    save_what_changed(g);
+    loop_timer_start(&g->tick, TICK_MS);
+}
+
+void engine_save_all(struct engine *g)
+{
+    if (keypool_generation(g->pool) != g->saved_generation) save_pool(g);
+    if (g->keys_dirty) save_keys(g);
+    if (g->bans_dirty) save_bans(g);
+}
