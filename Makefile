@@ -108,4 +108,66 @@ build/client/node_modules/.package-lock.json: tests/e2e/client/package.json
 	cd build/client && npm install --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# --- running ---
+run: all
+	@build/sfproxy
+
+# The whole thing moving without a key: sfproxy against the stand-in upstream with made traffic, own state.
+demo: all build/standin build/traffic
+	@tests/upstream/demo.sh
+
+# Four requests on a free model to the real platform: make smoke KEYS=sk-...
+smoke: all
+	@tests/e2e/smoke.sh
+
+# --- tests ---
+PYTHON := $(shell for p in python3 /usr/bin/python3; do $$p -c 'import pytest' 2>/dev/null && { echo $$p; break; }; done)
+PYTEST  = MODE=$(TEST_MODE) $(or $(PYTHON),/usr/bin/python3) -m pytest
+TEST_MODE := $(if $(filter release,$(MODE)),debug,$(MODE))
+
+# What the tests of a mode need.
+.PHONY: built-for-tests
+built-for-tests: $(B)/sfproxy $(UNIT_BIN) $(B)/fake_screen build/standin build/traffic build/client/node_modules/.package-lock.json
+
+test: test-deps all
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$(TEST_MODE) built-for-tests
+	$(PYTEST) tests
+
+unit: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$(TEST_MODE) built-for-tests
+	$(PYTEST) tests/unit
+
+e2e: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$(TEST_MODE) built-for-tests
+	$(PYTEST) tests/e2e tests/tui tests/web
+
+asan tsan: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$@ built-for-tests
+	MODE=$@ $(or $(PYTHON),/usr/bin/python3) -m pytest tests/unit tests/e2e tests/tui tests/web
+
+# --- fuzzing: make fuzz FUZZ_SECONDS=60 [FUZZ=head] ---
+FUZZ_SECONDS ?= 30
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ     ?= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
+fuzz:
+	$(call need_packages,clang libclang-rt-14-dev)
+	@set -e; for f in $(FUZZ); do mkdir -p build/fuzz/$$f; \
+	  clang -g -O1 $(CPPFLAGS) -std=gnu11 -fsanitize=fuzzer,address,undefined -o build/fuzz/fuzz_$$f tests/fuzz/fuzz_$$f.c \
+	    $(filter-out src/main.c,$(SRC)) $(LIBS); \
+	  echo "== $$f"; build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/fuzz/$$f tests/fuzz/seeds/$$f 2>&1 | tail -n 8; \
+	done
+
+# --- installing ---
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/sfproxy
+	install -m 755 build/sfproxy $(DESTDIR)$(PREFIX)/bin/sfproxy
+	install -m 644 sfproxy.conf README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sfproxy/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sfproxy
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sfproxy
+
+clean:
+	rm -rf build
+
 -include $(OBJ:.o=.d) $(UNIT_BIN:=.d)

@@ -15,7 +15,7 @@ void answer_common_headers(struct buf *h, const struct exchange *e)
     answer_cors_headers(h);
     if (!e) return;
     buf_printf(h, "x-request-id: %s\r\n", e->request_id);
-    if (e->admitted) buf_printf(h, "x-sfproxy-attempts: %u\r\n", (unsigned)e->tries);
+    if (e->admitted) buf_printf(h, "x-sfproxy-attempts: %u\r\n", (unsigned)e->tries + (e->lease.seq != 0));
 }
 
 void answer_preflight(struct conn *c, const struct head *h)

@@ -56,6 +56,8 @@ static void forget_last_try(struct exchange *e)
     tap_free(&e->tap);
     tap_init(&e->tap);
     e->gate = GATE_NONE;
+    e->last_error = (struct upstream_error){0};
+    e->last_sentence[0] = '\0';
     e->status = 0;
     e->content_length = -1;
     e->retry_after_ms = 0;
@@ -382,6 +384,7 @@ static void on_done(void *arg, const struct call_end *end)
 {
     struct exchange *e = arg;
     e->call = NULL;
+    if (e->is_stream) tap_finish(&e->tap, mono_us());
     if (end->result == CALL_CONNECT || end->result == CALL_DNS) e->p->shared->connect_failed(e->p->shared->arg);
     if (e->gate == GATE_OPEN)
         finish_open(e, end);

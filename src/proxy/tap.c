@@ -123,13 +123,25 @@ static void on_event(void *arg, const struct sse_event *e)
     if (str_is(e->type, "message_start")) t->base = usage_parse((struct str){t->last_usage, t->last_usage_len});
 }
 
+static void note_time(struct tap *t, uint64_t events_before, int64_t now_us)
+{
+    if (t->events == events_before) return;
+    if (!t->first_us) t->first_us = now_us;
+    t->last_us = now_us;
+}
+
 void tap_stream(struct tap *t, struct str bytes, int64_t now_us)
 {
     uint64_t before = t->events;
     sse_feed(&t->sse, bytes, on_event, t);
-    if (t->events == before) return;
-    if (!t->first_us) t->first_us = now_us;
-    t->last_us = now_us;
+    note_time(t, before, now_us);
+}
+
+void tap_finish(struct tap *t, int64_t now_us)
+{
+    uint64_t before = t->events;
+    sse_finish(&t->sse, on_event, t);
+    note_time(t, before, now_us);
 }
 
 void tap_body(struct tap *t, struct str bytes)

@@ -23,6 +23,8 @@ void tap_init(struct tap *t);
 void tap_free(struct tap *t);
 /* Bytes of an event stream; now_us: mono_us(). */
 void tap_stream(struct tap *t, struct str bytes, int64_t now_us);
+/* The stream's bytes are over: an event without its closing blank line counts too. */
+void tap_finish(struct tap *t, int64_t now_us);
 /* Bytes of an answer that is no event stream: only its end is kept, where `usage` stands. */
 void tap_body(struct tap *t, struct str bytes);
 /* Tokens known so far. */
