@@ -14,7 +14,7 @@ static size_t take(char *data, size_t size, size_t count, void *arg)
 static void explain(CURLcode rc, const char *socket_path, const char *detail, struct buf *why)
 {
     if (rc == CURLE_COULDNT_CONNECT)
-        buf_printf(why, "sfproxy is not running here: nobody answers on %s", socket_path);
+        buf_printf(why, "nothing is running here: nobody answers on %s", socket_path);
     else
         buf_printf(why, "no answer from the running sfproxy on %s: %s", socket_path,
                    *detail ? detail : curl_easy_strerror(rc));

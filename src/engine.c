@@ -66,12 +66,21 @@ static void on_accepted(void *arg, int fd, const char *peer, bool is_local)
     worker_adopt(least_busy(arg), fd, peer, is_local);
 }
 
+/* At the cap the connection that has been idle longest, of the worker that has most of them, makes room. What was
+ * asked for and is not closed yet shows as `open` beyond the cap, so that no more are asked than there are. */
 static bool has_room(void *arg)
 {
     struct engine *g = arg;
-    int64_t open = 0;
-    for (unsigned i = 0; i < g->worker_count; i++) open += worker_connections(g->workers[i]);
-    return open < g->max_connections;
+    struct worker *idlest = NULL;
+    int64_t open = 0, idle = 0;
+    for (unsigned i = 0; i < g->worker_count; i++) {
+        struct worker *w = g->workers[i];
+        open += worker_connections(w);
+        idle += worker_idle_connections(w);
+        if (!idlest || worker_idle_connections(w) > worker_idle_connections(idlest)) idlest = w;
+    }
+    if (open < g->max_connections) return true;
+    return open < g->max_connections + idle && worker_call(idlest, proxy_make_room, NULL);
 }
 
 static void news_delivered(void *reader, struct mail *m)
@@ -212,7 +221,8 @@ static bool start_workers(struct engine *g, struct buf *why)
     for (int64_t i = 0; i < MIN(n, (int64_t)WORKERS_MAX); i++) {
         struct worker *w = worker_new((unsigned)i, &g->shared, conf_get(g->conf));
         if (!w) {
-            buf_printf(why, "cannot start worker thread %lld: %s", (long long)i + 1, strerror(errno));
+            buf_printf(why, "cannot start worker thread %lld: %s (too many processes or open files? see ulimit)",
+                       (long long)i + 1, strerror(errno));
             return false;
         }
         g->workers[g->worker_count++] = w;
@@ -291,6 +301,10 @@ static bool boot(struct engine *g, struct buf *why)
     log_set_sink(log_sink, g);
     compute_max_connections(g, descriptors);
     g->resolver = resolver_new(on_addrs, g);
+    if (!g->resolver) {
+        buf_puts(why, "cannot start the resolver's thread (too many processes? see ulimit -u)");
+        return false;
+    }
     if (!start_workers(g, why)) return false;
     g->tester = tester_new(g);
     g->signals = signals_new(g);

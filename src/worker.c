@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -102,12 +103,18 @@ struct worker *worker_new(unsigned id, struct proxy_shared *shared, struct conf 
     if (rc == 0) return w;
     proxy_shutdown(w->proxy);
     worker_free(w);
+    errno = rc; /* pthread_create() does not set it */
     return NULL;
 }
 
 unsigned worker_connections(const struct worker *w)
 {
     return proxy_connections(w->proxy) + atomic_load(&w->handed_over);
+}
+
+unsigned worker_idle_connections(const struct worker *w)
+{
+    return proxy_idle_connections(w->proxy);
 }
 
 unsigned worker_in_flight(const struct worker *w)

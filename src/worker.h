@@ -6,7 +6,7 @@
 
 struct worker;
 
-/* Main thread. Takes one reference of conf. NULL: no descriptors or no thread. */
+/* Main thread. Takes one reference of conf. NULL: no descriptors or no thread, see errno. */
 struct worker *worker_new(unsigned id, struct proxy_shared *shared, struct conf *conf);
 /* Any thread: runs fn(proxy, arg) on the worker's thread. False: the worker is stopping and fn will not run. */
 bool worker_call(struct worker *w, void (*fn)(struct proxy *p, void *arg), void *arg);
@@ -14,6 +14,7 @@ bool worker_call(struct worker *w, void (*fn)(struct proxy *p, void *arg), void 
 void worker_adopt(struct worker *w, int fd, const char *peer, bool is_local);
 /* Any thread. Connections handed over but not yet adopted count too. */
 unsigned worker_connections(const struct worker *w);
+unsigned worker_idle_connections(const struct worker *w); /* those of them without a request */
 unsigned worker_in_flight(const struct worker *w);
 struct ring *worker_records(struct worker *w); /* consumer: the control thread */
 void worker_stop(struct worker *w);            /* any thread: ends its loop */

@@ -30,14 +30,27 @@ struct graph_sum graph_sum(const int64_t *bars, size_t n)
     return s;
 }
 
-/* No data: a full pale column. Zero: a thin line at the bottom. Anything else is at least as high as that line. */
-static void draw_bar(struct buf *out, size_t i, int64_t value, int64_t peak)
+static void rect(struct buf *out, const char *class, size_t x, size_t width, int64_t height)
 {
-    const char *class = value < 0 ? "none" : value == 0 ? "zero" : "bar";
-    int64_t h = value < 0 ? HEIGHT : LEAST;
-    if (value > 0) h = MAX((int64_t)((double)value / (double)peak * HEIGHT), LEAST + 1);
-    buf_printf(out, "<rect class=\"%s\" x=\"%zu\" y=\"%" PRId64 "\" width=\"%d\" height=\"%" PRId64 "\"/>", class,
-               i * BAR, HEIGHT - h, value < 0 ? BAR : BAR - GAP, h);
+    buf_printf(out, "<rect class=\"%s\" x=\"%zu\" y=\"%" PRId64 "\" width=\"%zu\" height=\"%" PRId64 "\"/>", class, x,
+               HEIGHT - height, width, height);
+}
+
+/* No data: one pale field as high as the picture. Zero: a thin line. Anything else is higher than that line. Returns
+ * how many bars were drawn. */
+static size_t draw(struct buf *out, const int64_t *bars, size_t i, size_t n, int64_t peak)
+{
+    size_t none = 0;
+    while (i + none < n && bars[i + none] < 0) none++;
+    if (none) {
+        rect(out, "none", i * BAR, none * BAR, HEIGHT);
+        return none;
+    }
+    if (bars[i] == 0)
+        rect(out, "zero", i * BAR, BAR - GAP, LEAST);
+    else
+        rect(out, "bar", i * BAR, BAR - GAP, MAX((int64_t)((double)bars[i] / (double)peak * HEIGHT), LEAST + 1));
+    return 1;
 }
 
 void graph_svg(struct buf *out, const int64_t *bars, size_t n, const char *label)
@@ -47,6 +60,6 @@ void graph_svg(struct buf *out, const int64_t *bars, size_t n, const char *label
                HEIGHT);
     html_text(out, label);
     buf_puts(out, "\">");
-    for (size_t i = 0; i < n; i++) draw_bar(out, i, bars[i], s.peak);
+    for (size_t i = 0; i < n;) i += draw(out, bars, i, n, s.peak);
     buf_puts(out, "</svg>");
 }

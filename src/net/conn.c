@@ -45,6 +45,16 @@ bool conn_is_open(const struct conn *c)
     return c->state == CONN_HANDLE || c->state == CONN_BODY || c->state == CONN_REPLY;
 }
 
+void conn_set_idle(struct conn *c, bool idle)
+{
+    struct server *s = c->server;
+    if (c->idle == idle || c->is_local) return;
+    c->idle = idle;
+    list_remove(&c->link);
+    list_append(idle ? &s->idle : &s->open, &c->link);
+    atomic_fetch_add_explicit(&s->idle_count, idle ? 1u : -1u, memory_order_relaxed);
+}
+
 static void on_io(void *arg, unsigned events)
 {
     struct conn *c = arg;
@@ -61,6 +71,7 @@ void conn_open(struct conn *c)
 {
     struct server *s = c->server;
     c->state = CONN_HEAD;
+    conn_set_idle(c, true);
     c->writable = true;
     c->since = loop_now(s->loop);
     c->io = loop_io_new(s->loop, c->fd, LOOP_READ | LOOP_WRITE | LOOP_CLOSED | LOOP_EDGE, on_io, c);
@@ -74,6 +85,7 @@ void conn_close(struct conn *c)
 {
     struct server *s = c->server;
     c->state = CONN_CLOSED;
+    conn_set_idle(c, false);
     loop_io_free(c->io);
     c->io = NULL;
     close(c->fd);
@@ -107,6 +119,7 @@ void conn_gone(struct conn *c, enum gone_reason why)
 void conn_raise(struct conn *c, enum request_fault fault, int status)
 {
     c->state = CONN_HANDLE;
+    conn_set_idle(c, false);
     c->fault_status = 0;
     c->close_after = true;
     c->body_done = false; /* whatever comes behind is not to be parsed: linger */
@@ -123,13 +136,29 @@ static bool head_is_waited_for(const struct conn *c)
     return c->state == CONN_HEAD && !c->unparsed && !c->blocked;
 }
 
+/* A connection that has not said anything yet has only as long as a head has. */
+static int64_t head_patience(const struct conn *c)
+{
+    const struct server_limits *limits = &c->server->limits;
+    if (conn_has_input(c)) return limits->head_timeout_ms;
+    if (c->served) return limits->keepalive_timeout_ms;
+    return MIN(limits->head_timeout_ms, limits->keepalive_timeout_ms);
+}
+
+/* The earlier of two: nothing came for body_timeout, or what came is less than the least rate. */
+static mono_t body_deadline(const struct conn *c)
+{
+    int64_t patience = c->server->limits.body_timeout_ms;
+    int64_t earned = c->body ? (int64_t)c->body->bytes.len * 1000 / BODY_RATE_MIN : 0;
+    mono_t silent = mono_add(c->since, patience), slow = mono_add(c->body_began, patience + earned);
+    return slow.ms < silent.ms ? slow : silent;
+}
+
 /* When to look at this connection again if nothing happens; 0 = never. */
 static mono_t state_deadline(const struct conn *c)
 {
-    const struct server_limits *limits = &c->server->limits;
-    if (head_is_waited_for(c))
-        return mono_add(c->since, conn_has_input(c) ? limits->head_timeout_ms : limits->keepalive_timeout_ms);
-    if (c->state == CONN_BODY) return mono_add(c->since, limits->body_timeout_ms);
+    if (head_is_waited_for(c)) return mono_add(c->since, head_patience(c));
+    if (c->state == CONN_BODY) return body_deadline(c);
     if (c->state == CONN_LINGER) return mono_add(c->since, LINGER_MS);
     return (mono_t){0};
 }
@@ -195,6 +224,8 @@ static bool step_done(struct conn *c)
     conn_next_request(c);
     c->linger = unread || conn_has_input(c);
     c->state = c->close_after ? CONN_FLUSH : CONN_HEAD;
+    c->served = true;
+    conn_set_idle(c, c->state == CONN_HEAD);
     c->since = loop_now(s->loop);
     return true;
 }
@@ -302,6 +333,11 @@ bool conn_is_local(const struct conn *c)
 const struct head *conn_head(const struct conn *c)
 {
     return c->has_head && c->in ? &c->in->head : NULL;
+}
+
+bool conn_said_tls(const struct conn *c)
+{
+    return !c->has_head && c->in && c->in->bytes.len > c->in->pos && c->in->bytes.data[c->in->pos] == 0x16;
 }
 
 void conn_close_after(struct conn *c)

@@ -19,6 +19,7 @@ enum {
     LINGER_MS = 2000,
     STEPS_PER_TURN = 96,          /* of one connection, then the others get their turn */
     BODY_PER_STEP = 256 * 1024,   /* most bytes of one recv() */
+    BODY_RATE_MIN = 1024,         /* bytes a second, once body_timeout has passed since a body's beginning */
     CHUNKED_CHARGE = 1024 * 1024, /* a chunked body is charged in steps of this */
 };
 
@@ -43,7 +44,7 @@ struct input {
 };
 
 struct conn {
-    struct list link; /* of server->open or server->dead */
+    struct list link; /* of server->open, server->idle or server->dead */
     struct server *server;
     struct loop_io *io;
     struct loop_task task;
@@ -54,6 +55,8 @@ struct conn {
     char peer[46];
     bool is_local;
 
+    bool idle;    /* on server->idle: nothing is lost when it is closed to make room */
+    bool served;  /* has had a request */
     bool running; /* conn_run() is on the stack */
     bool timer_fired;
     bool readable;    /* not seen EAGAIN since the last read event */
@@ -70,6 +73,7 @@ struct conn {
     bool unparsed;          /* `in` has bytes head_parse() has not seen */
     bool blocked;           /* the next head waits until answers have been taken */
     mono_t since;           /* head: its first byte; idle: its beginning; body: last read; linger: its beginning */
+    mono_t body_began;
 
     /* of the request */
     void *user;
@@ -102,9 +106,10 @@ struct server {
     void *arg;
     struct server_limits limits;
     struct memory_budget *budget;
-    atomic_uint count;
+    atomic_uint count, idle_count;
     bool draining;
     struct list open, dead;
+    struct list idle; /* no request open, the longest idle first; never those of control.sock */
 
     struct list pool; /* conns */
     unsigned pooled_conns;
@@ -130,6 +135,7 @@ void conn_destroy(struct conn *c); /* a closed one: to the pool, or frees it */
 /* conn.c */
 void conn_open(struct conn *c);
 void conn_kick(struct conn *c);  /* conn_run() at the end of this turn */
+void conn_set_idle(struct conn *c, bool idle);
 void conn_close(struct conn *c); /* at once, without a word to the handler */
 /* Tells the handler when a request is open, then closes. */
 void conn_gone(struct conn *c, enum gone_reason why);

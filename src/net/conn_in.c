@@ -60,6 +60,7 @@ static void begin_request(struct conn *c)
 {
     const struct head *h = &c->in->head;
     c->state = CONN_HANDLE;
+    conn_set_idle(c, false);
     c->has_head = true;
     c->user = NULL;
     c->body_asked = false;
@@ -138,6 +139,7 @@ bool conn_step_head(struct conn *c)
     give_idle_input(c);
     bool ended = c->peer_closed && !c->readable;
     if (ended || (c->server->draining && !c->in)) {
+        conn_set_idle(c, false);
         c->state = CONN_FLUSH; /* earlier answers may still be on their way */
         c->linger = false;
         return true;
@@ -188,7 +190,7 @@ void conn_read_body(struct conn *c, uint64_t limit)
     c->state = CONN_BODY;
     c->body_asked = true;
     c->body_limit = limit;
-    c->since = loop_now(c->server->loop);
+    c->since = c->body_began = loop_now(c->server->loop);
     if (!c->body_done) prepare_body(c, &c->in->head);
     conn_kick(c);
 }

@@ -144,6 +144,7 @@ struct server *server_new(struct loop *l, const struct server_ops *ops, void *ar
     s->budget = budget;
     s->date_second = -1;
     list_init(&s->open);
+    list_init(&s->idle);
     list_init(&s->dead);
     list_init(&s->pool);
     server_set_limits(s, limits);
@@ -171,6 +172,22 @@ void server_drain(struct server *s)
 {
     s->draining = true;
     LIST_FOR(it, &s->open) conn_kick(LIST_ENTRY(it, struct conn, link));
+    LIST_FOR(it, &s->idle) conn_kick(LIST_ENTRY(it, struct conn, link));
+}
+
+unsigned server_idle(const struct server *s)
+{
+    return atomic_load_explicit(&s->idle_count, memory_order_relaxed);
+}
+
+void server_close_oldest_idle(struct server *s)
+{
+    LIST_FOR(it, &s->idle) {
+        struct conn *c = LIST_ENTRY(it, struct conn, link);
+        if (conn_out_len(c)) continue; /* an earlier answer is still on its way */
+        conn_close(c);
+        return;
+    }
 }
 
 static void free_pools(struct server *s)
@@ -187,6 +204,7 @@ static void free_pools(struct server *s)
 void server_free(struct server *s)
 {
     if (!s) return;
+    while (!list_empty(&s->idle)) conn_close(LIST_ENTRY(s->idle.next, struct conn, link));
     while (!list_empty(&s->open)) conn_gone(LIST_ENTRY(s->open.next, struct conn, link), GONE_SHUTDOWN);
     LIST_FOR_SAFE(it, &s->dead)
     {

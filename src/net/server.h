@@ -20,8 +20,8 @@ struct conn;
 
 struct server_limits {
     struct head_limits head;
-    int64_t head_timeout_ms;      /* first byte of a head -> its end: then 408 */
-    int64_t body_timeout_ms;      /* between two reads of a body: then 408 */
+    int64_t head_timeout_ms;      /* first byte of a head -> its end: then 408; nothing since accept: closed silently */
+    int64_t body_timeout_ms;      /* between two reads of a body, or below 1 KiB/s after this time: then 408 */
     int64_t keepalive_timeout_ms; /* idle: closed silently */
     int64_t write_timeout_ms;     /* no progress of a non-empty output queue: gone (GONE_STALLED) */
     size_t client_queue;          /* output bytes above which conn_write() says stop */
@@ -65,6 +65,9 @@ void server_set_limits(struct server *s, const struct server_limits *limits); /*
 /* Takes over a non-blocking connected socket. `peer`: "127.0.0.1", "::1", or "local" for control.sock. */
 void server_adopt(struct server *s, int fd, const char *peer, bool is_local);
 unsigned server_count(const struct server *s); /* open connections; readable from any thread */
+unsigned server_idle(const struct server *s);  /* those of them without a request; readable from any thread */
+/* Makes room for another connection: the one that has been idle longest is closed, if there is one. */
+void server_close_oldest_idle(struct server *s);
 /* From now on: idle connections are closed, every reply closes its connection. */
 void server_drain(struct server *s);
 void server_free(struct server *s); /* on_gone for open requests, closes everything */
@@ -75,6 +78,7 @@ void *conn_user(const struct conn *c);
 const char *conn_peer(const struct conn *c);
 bool conn_is_local(const struct conn *c); /* came over control.sock: the peer's uid was checked */
 const struct head *conn_head(const struct conn *c); /* NULL when it was bad */
+bool conn_said_tls(const struct conn *c); /* in on_fault: the bad head begins like a TLS handshake */
 
 /* Handlers are only called from the connection's own task at the end of a turn, never from inside one of these calls.
  *

@@ -13,8 +13,10 @@
  * their body. A request whose body is under 64 KiB leaves in one write with its head and is on that list for no longer
  * than the same socket action. No progress callback (it would run on every read of every stream).
  *
- * Retries by libcurl: a pooled connection that turns out to be dead is replaced by itself, up to five times and unseen.
- * PREREQ counts the sends and aborts the third (RESET).
+ * Retries by libcurl: when a pooled connection turns out to be dead, libcurl sends the request again by itself, unseen,
+ * up to five times, and on the next pooled connection, which may be as dead as the first. PREREQ counts the sends: a
+ * second one on a pooled connection is stopped and the call goes back to the queue with CURLOPT_FRESH_CONNECT, so that
+ * whatever the platform did with its idle connections, a request is sent twice at most; a third is a RESET.
  *
  * Addresses: CURLOPT_RESOLVE replaces the entry in the multi's name cache in the same step of libcurl that looks it up,
  * so every call carries its own addresses and a change takes effect at once. (Leaving it out while the cache "should"
@@ -66,6 +68,8 @@ struct call {
     bool paused; /* by on_body */
     bool held;   /* libcurl was told to pause: it must be told to go on */
     bool sent_told;
+    bool refresh; /* ended by us, to start again */
+    bool fresh;   /* started again, on a connection of its own */
     unsigned sends;
     uint64_t bytes_down;
     struct body *body;
@@ -99,6 +103,13 @@ static void check_sent(struct call *c)
     if (c->ops->on_sent) c->ops->on_sent(c->arg);
 }
 
+static bool on_pooled_connection(const struct call *c)
+{
+    long connects = 0;
+    curl_easy_getinfo(c->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return connects == 0;
+}
+
 static int on_prereq(void *user, char *ip, char *own_ip, int port, int own_port)
 {
     (void)ip;
@@ -107,6 +118,10 @@ static int on_prereq(void *user, char *ip, char *own_ip, int port, int own_port)
     (void)own_port;
     struct call *c = user;
     if (c->ops == &no_ops) return CURL_PREREQFUNC_ABORT;
+    if (c->sends == 1 && on_pooled_connection(c)) {
+        c->refresh = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     if (++c->sends > SENDS_MAX) {
         c->sends--;
         give_up(c, CALL_RESET, "the upstream closed one connection after the other before answering");
@@ -251,7 +266,7 @@ static void call_recycle(struct call *c)
         call_destroy(c);
         return;
     }
-    if (c->sends > 1) { /* libcurl counts its retries over the handle's life and would fail the sixth */
+    if (c->sends > 1 || c->fresh) { /* libcurl counts its retries over the handle's life and would fail the sixth */
         curl_easy_reset(c->easy);
         set_fixed(c);
         set_options(c);
@@ -266,7 +281,7 @@ static void call_recycle(struct call *c)
     c->addrs = NULL;
     c->shard = NULL;
     c->fault = NULL;
-    c->paused = c->held = c->sent_told = false;
+    c->paused = c->held = c->sent_told = c->refresh = c->fresh = false;
     c->sends = 0;
     c->bytes_down = 0;
     c->errbuf[0] = '\0';
@@ -312,11 +327,27 @@ static void call_leave(struct call *c)
     c->shard = NULL;
 }
 
+static void start_again(struct call *c)
+{
+    c->refresh = false;
+    c->fresh = true;
+    list_remove(&c->sending);
+    curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L);
+    queue_work(c);
+}
+
 static void on_done(void *arg, void *user, CURLcode code)
 {
     (void)arg;
     struct call *c = user;
     struct call_end end;
+    if (c->refresh) {
+        call_leave(c);
+        if (c->ops != &no_ops) {
+            start_again(c);
+            return;
+        }
+    }
     const struct call_ops *ops = c->ops;
     void *call_arg = c->arg;
     if (ops != &no_ops) {

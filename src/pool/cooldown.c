@@ -22,6 +22,7 @@ static const struct {
     [VERDICT_RATE_DAY] = {SCOPE_CELL, {30 * MINUTE}},
     [VERDICT_RATE_UNKNOWN] = {SCOPE_CELL, {20 * SECOND}},
     [VERDICT_SERVER] = {SCOPE_CELL, {5 * SECOND, 10 * SECOND, 20 * SECOND, 40 * SECOND, 60 * SECOND}},
+    [VERDICT_GW_TIMEOUT] = {SCOPE_CELL, {5 * SECOND, 10 * SECOND, 20 * SECOND, 40 * SECOND, 60 * SECOND}},
     [VERDICT_RESET] = {SCOPE_CELL, {5 * SECOND, 10 * SECOND, 20 * SECOND, 40 * SECOND, 60 * SECOND}},
     [VERDICT_GARBAGE] = {SCOPE_CELL, {5 * SECOND, 10 * SECOND, 20 * SECOND, 40 * SECOND, 60 * SECOND}},
 };
@@ -45,9 +46,8 @@ struct cooldown cooldown_for(const struct cooldown_ask *ask)
 {
     if ((unsigned)ask->verdict >= VERDICT_COUNT || ladders[ask->verdict].scope == SCOPE_NONE)
         return (struct cooldown){SCOPE_NONE, 0};
-    bool failure = verdict_kind(ask->verdict) == KIND_FAILURE;
     /* When nobody succeeds the platform is to blame, not this account: no ladder then. */
-    unsigned repeats = failure && !ask->other_succeeds ? 0 : ask->repeats;
+    unsigned repeats = verdict_is_failure(ask->verdict) && !ask->other_succeeds ? 0 : ask->repeats;
     struct cooldown c = {ladders[ask->verdict].scope, ladder_step(ask->verdict, repeats)};
     if (ask->verdict == VERDICT_NO_FUNDS) c.scope = funds_scope(ask);
     if (verdict_is_rate(ask->verdict) && ask->retry_after_ms >= SECOND && ask->retry_after_ms <= HOUR)

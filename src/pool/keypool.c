@@ -129,7 +129,8 @@ static void hand_out(struct keypool *p, struct key *k, const struct pick_ask *as
                      struct lease *l)
 {
     struct account *a = &p->accounts[k->account];
-    struct cell *cell = cells_get(&p->cells, k->account, &a->cells, q->hash, q->model, ask->now);
+    struct cell *cell = NULL; /* a test is no use of a model */
+    if (!ask->ignore_state) cell = cells_get(&p->cells, k->account, &a->cells, q->hash, q->model, ask->now);
     struct limit *limits[3];
     size_t n = pool_scopes(a, q, limits);
     *l = (struct lease){.slot = k->slot, .seq = ++p->seq, .auth = k->auth, .cell = -1, .account = k->account};

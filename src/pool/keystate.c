@@ -140,7 +140,7 @@ static void cool_down(struct keypool *p, struct account *a, struct cell *cell, c
         .model_free = q->cost == COST_FREE,
         .model_pro = q->pro,
     };
-    if (verdict_kind(end->verdict) == KIND_FAILURE)
+    if (verdict_is_failure(end->verdict))
         ask.other_succeeds = other_succeeds(p, (uint32_t)(a - p->accounts), cell, q);
     struct limit *limit = limit_of(a, cell, cooldown_for(&ask).scope);
     if (!limit) return;

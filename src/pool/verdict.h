@@ -47,6 +47,12 @@ static inline bool verdict_is_rate(enum verdict v)
     return v >= VERDICT_RATE_MINUTE && v <= VERDICT_RATE_UNKNOWN;
 }
 
+/* A try that may have done work and did not answer: cools the (account, model) cell. */
+static inline bool verdict_is_failure(enum verdict v)
+{
+    return verdict_kind(v) == KIND_FAILURE || verdict_kind(v) == KIND_STALL;
+}
+
 /* What was read out of an error body, whatever its shape (object, OpenAI-like object, JSON string, text, HTML, empty). */
 struct upstream_error {
     int64_t code;      /* top-level or error.code when a number or digits; 0 = none */

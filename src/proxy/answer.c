@@ -146,6 +146,11 @@ static void sentence_of_pick(const struct exchange *e, const struct pick *pick, 
         return;
     default: break;
     }
+    if (pick->candidates == 1) {
+        snprintf(out, size, "the only key that can serve %s is cooling down, %lld s more (%s)", model, seconds,
+                 verdict_sentence(pick->soonest_verdict));
+        return;
+    }
     snprintf(out, size, "all %u keys that can serve %s are cooling down, soonest in %lld s (%s)", pick->candidates,
              model, seconds, verdict_sentence(pick->soonest_verdict));
 }
@@ -198,7 +203,7 @@ void answer_whole(struct exchange *e, enum verdict v)
     attempt_end(e, v);
     if (v != VERDICT_OK && wants_error_object(e)) {
         with_error_object(&enriched, e);
-        buf_reset(&e->reply_headers);
+        buf_consume(&e->reply_headers, e->body_headers); /* they told of another body */
         buf_puts(&e->reply_headers, "Content-Type: application/json\r\n");
         body = buf_str(&enriched);
     }

@@ -13,14 +13,27 @@ enum { COMMENT_EVERY_MS = 15000 };
  * forwarding fields) stays here. */
 static const char *const passed_up[] = {"Content-Type", "Accept",      "anthropic-version",  "anthropic-beta",
                                         "X-Trace-Id",   "traceparent", "X-Enable-Watermark", "Range"};
-/* Header lines of the platform that the client may see. */
-static const char *const passed_down[] = {"content-type",     "retry-after",         "x-siliconcloud-trace-id",
-                                          "content-encoding", "content-disposition", "content-range",
-                                          "x-trace-id",       "x-siliconflow-trace-id"};
+/* Header lines of the platform that the client may see: about the body, and others. */
+static const char *const passed_with_body[] = {"content-type", "content-encoding", "content-disposition",
+                                               "content-range"};
+static const char *const passed_down[] = {"retry-after", "x-siliconcloud-trace-id", "x-trace-id",
+                                          "x-siliconflow-trace-id"};
 
 char *attempt_url(const struct conf *c, const char *path, struct str query)
 {
     return query.n ? xasprintf("%s/%s?%.*s", c->api_url, path, STR_ARG(query)) : xasprintf("%s/%s", c->api_url, path);
+}
+
+/* What Connection names is meant for us alone. */
+static bool is_hop_by_hop(const struct head *h, const char *name)
+{
+    for (size_t i = 0; i < h->field_count; i++) {
+        struct str options = h->fields[i].value, option;
+        if (!str_ieq(h->fields[i].name, STR("connection"))) continue;
+        while (str_split(&options, ',', &option))
+            if (str_ieq(str_trim(option), str_of(name))) return true;
+    }
+    return false;
 }
 
 static size_t collect_headers(const struct head *h, char *lines[], size_t room)
@@ -28,7 +41,7 @@ static size_t collect_headers(const struct head *h, char *lines[], size_t room)
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_LEN(passed_up) && n < room; i++) {
         struct str value = head_value(h, passed_up[i]);
-        if (value.n) lines[n++] = xasprintf("%s: %.*s", passed_up[i], STR_ARG(value));
+        if (value.n && !is_hop_by_hop(h, passed_up[i])) lines[n++] = xasprintf("%s: %.*s", passed_up[i], STR_ARG(value));
     }
     return n;
 }
@@ -174,14 +187,28 @@ static bool printable(struct str s)
     return true;
 }
 
+static bool is_one_of(struct str name, const char *const names[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_ieq(name, str_of(names[i]))) return true;
+    return false;
+}
+
+static void keep_header(struct exchange *e, const struct head_field *f)
+{
+    if (f->value.n < 1024 && printable(f->value))
+        buf_printf(&e->reply_headers, "%.*s: %.*s\r\n", STR_ARG(f->name), STR_ARG(f->value));
+}
+
 static void keep_headers(struct exchange *e, const struct call_head *h)
 {
+    for (size_t i = 0; i < h->field_count; i++)
+        if (is_one_of(h->fields[i].name, passed_with_body, ARRAY_LEN(passed_with_body))) keep_header(e, &h->fields[i]);
+    e->body_headers = e->reply_headers.len;
     for (size_t i = 0; i < h->field_count; i++) {
         const struct head_field *f = &h->fields[i];
-        bool pass = f->name.n > 12 && str_ieq((struct str){f->name.p, 12}, STR("x-ratelimit-"));
-        for (size_t k = 0; k < ARRAY_LEN(passed_down) && !pass; k++) pass = str_ieq(f->name, str_of(passed_down[k]));
-        if (pass && f->value.n < 1024 && printable(f->value))
-            buf_printf(&e->reply_headers, "%.*s: %.*s\r\n", STR_ARG(f->name), STR_ARG(f->value));
+        bool is_limit = f->name.n > 12 && str_ieq((struct str){f->name.p, 12}, STR("x-ratelimit-"));
+        if (is_limit || is_one_of(f->name, passed_down, ARRAY_LEN(passed_down))) keep_header(e, f);
         uint64_t seconds;
         if (str_ieq(f->name, STR("retry-after")) && str_u64(f->value, &seconds) && seconds <= 86400)
             e->retry_after_ms = (int64_t)seconds * 1000;

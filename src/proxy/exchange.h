@@ -55,7 +55,8 @@ struct exchange {
     int status;               /* of the upstream's head */
     int64_t content_length;   /* of it, -1 */
     bool body_is_text;        /* JSON or text: judged; else binary */
-    struct buf reply_headers; /* lines for the client from the upstream's head */
+    struct buf reply_headers; /* lines for the client from the upstream's head: first those about its body */
+    size_t body_headers;      /* bytes of those */
     int64_t retry_after_ms;
     bool sent;
     int64_t try_started_us;
@@ -166,6 +167,8 @@ bool local_dispatch(struct proxy *p, struct conn *c, const struct head *h, const
 void local_on_body(struct proxy *p, struct conn *c);
 void local_on_gone(struct proxy *p, struct conn *c);
 void local_free_all(struct proxy *p);
+/* An error of ours on a client's route: in the clients' shape, with CORS headers. */
+void local_refuse(struct local_call *lc, enum error_code code, const char *message);
 
 /* probe.c */
 void probe_free_all(struct proxy *p);

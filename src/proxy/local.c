@@ -44,11 +44,13 @@ static bool method_fits(const struct local_route *r, const struct head *h)
 }
 
 static const struct local_route *find(const struct local_table *t, const struct head *h, const char *path,
-                                      char *segment, size_t size, bool *path_known)
+                                      char *segment, size_t size, bool see_guarded,
+                                      bool *path_known)
 {
     for (size_t i = 0; i < t->count; i++) {
         if (!path_fits(t->routes[i].path, path, segment, size)) continue;
-        *path_known = true;
+        bool guarded = t->routes[i].class != ROUTE_PUBLIC && t->routes[i].class != ROUTE_CLIENT;
+        if (!guarded || see_guarded) *path_known = true; /* a 405 would tell that there is something */
         if (method_fits(&t->routes[i], h)) return &t->routes[i];
     }
     return NULL;
@@ -71,23 +73,60 @@ static struct local_call *call_new(struct proxy *p, struct conn *c, const struct
     return lc;
 }
 
-static void handle(struct local_call *lc)
+static void detach(struct local_call *lc)
+{
+    lc->conn = NULL;
+    lc->body = (struct str){NULL, 0};
+    list_remove(&lc->node);
+    local_release(lc);
+}
+
+void local_refuse(struct local_call *lc, enum error_code code, const char *message)
+{
+    answer_plain_error(lc->conn, DIALECT_OPENAI, code, message,
+                       code == ERR_unauthorized ? "WWW-Authenticate: Bearer\r\n" : "");
+    detach(lc);
+}
+
+/* The one gate, before any body is read. False: it has answered, lc is gone. Without an `authorize` the guarded routes do
+ * not exist for clients over TCP. */
+static bool may_enter(struct local_call *lc)
 {
     enum route_class class = lc->route->class;
-    const struct head *h = conn_head(lc->conn);
-    if (class == ROUTE_CLIENT && !auth_client(lc->conf, h, conn_peer(lc->conn))) {
-        local_reply_error(lc, 401, "unauthorized", "this proxy wants a client key");
-        return;
+    const struct local_table *t = lc->table;
+    if (class == ROUTE_PUBLIC) return true;
+    if (class == ROUTE_CLIENT) {
+        if (auth_client(lc->conf, conn_head(lc->conn), conn_peer(lc->conn))) return true;
+        local_refuse(lc, ERR_unauthorized,
+                     "this proxy wants a client key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'");
+        return false;
     }
-    bool guarded = class == ROUTE_VIEW || class == ROUTE_ACT || class == ROUTE_OWN;
-    if (guarded && !conn_is_local(lc->conn)) {
-        bool may = lc->table->authorize && lc->table->authorize(lc->table->arg, lc, class);
-        if (!may) {
-            if (lc->conn) local_reply_error(lc, 404, "not_found", "there is nothing here");
-            return;
-        }
-    }
+    if (conn_is_local(lc->conn)) return true;
+    if (t->authorize) return t->authorize(t->arg, lc, class);
+    local_refuse(lc, ERR_not_found, "there is nothing at this path");
+    return false;
+}
+
+static void handle(struct local_call *lc)
+{
     lc->route->handle(lc->table->arg, lc);
+}
+
+/* 405 with the methods the path does take. */
+static void bad_method(struct proxy *p, struct conn *c, const char *path, enum dialect d)
+{
+    struct buf allow = BUF_INIT(512);
+    char segment[512];
+    buf_puts(&allow, "Allow: OPTIONS");
+    for (size_t i = 0; i < p->shared->table_count; i++) {
+        const struct local_table *t = p->shared->tables[i];
+        for (size_t k = 0; k < t->count; k++)
+            if (path_fits(t->routes[k].path, path, segment, sizeof segment))
+                buf_printf(&allow, ", %s%s", t->routes[k].method, strcmp(t->routes[k].method, "GET") == 0 ? ", HEAD" : "");
+    }
+    buf_puts(&allow, "\r\n");
+    answer_plain_error(c, d, ERR_method_not_allowed, "this path does not take that method", buf_cstr(&allow));
+    buf_free(&allow);
 }
 
 bool local_dispatch(struct proxy *p, struct conn *c, const struct head *h, const char *path, enum dialect d)
@@ -96,17 +135,18 @@ bool local_dispatch(struct proxy *p, struct conn *c, const struct head *h, const
     char segment[512] = "";
     for (size_t i = 0; i < p->shared->table_count; i++) {
         const struct local_table *t = p->shared->tables[i];
-        const struct local_route *r = find(t, h, path, segment, sizeof segment, &path_known);
+        const struct local_route *r = find(t, h, path, segment, sizeof segment, conn_is_local(c), &path_known);
         if (!r) continue;
         struct local_call *lc = call_new(p, c, t, r, path, segment);
         conn_set_user(c, lc);
+        if (!may_enter(lc)) return true;
         if (strcmp(r->method, "GET") == 0)
             handle(lc);
         else
             conn_read_body(c, LOCAL_BODY_MAX);
         return true;
     }
-    if (path_known) answer_plain_error(c, d, ERR_method_not_allowed, "this path does not take that method", "");
+    if (path_known) bad_method(p, c, path, d);
     return path_known;
 }
 
@@ -116,14 +156,6 @@ void local_on_body(struct proxy *p, struct conn *c)
     struct local_call *lc = conn_user(c);
     lc->body = conn_body(c);
     handle(lc);
-}
-
-static void detach(struct local_call *lc)
-{
-    lc->conn = NULL;
-    lc->body = (struct str){NULL, 0};
-    list_remove(&lc->node);
-    local_release(lc);
 }
 
 void local_on_gone(struct proxy *p, struct conn *c)

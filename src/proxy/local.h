@@ -27,7 +27,8 @@ struct local_table {
     const struct local_route *routes;
     size_t count;
     void *arg;
-    /* The one gate for VIEW, ACT and OWN on TCP (control.sock passes). False: it has answered. */
+    /* The one gate for VIEW, ACT and OWN on TCP (control.sock passes), before a body is read. False: it has answered with
+     * local_reply...(). NULL: these routes do not exist over TCP (404). */
     bool (*authorize)(void *arg, struct local_call *lc, enum route_class class);
 };
 

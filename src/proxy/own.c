@@ -71,8 +71,8 @@ static void get_model(void *arg, struct local_call *lc)
     struct str id = local_segment(lc);
     const struct model *m = catalog_find(id);
     if (!m || ban_set_has(local_proxy(lc)->bans, id)) {
-        local_reply_error(lc, 404, m ? "model_banned" : "not_found",
-                          m ? "this model is banned on this proxy" : "this model is not in the list");
+        local_refuse(lc, m ? ERR_model_banned : ERR_not_found,
+                     m ? "this model is banned on this proxy" : "this model is not in the list");
         return;
     }
     struct buf out = BUF_INIT(16384);

@@ -2,6 +2,7 @@
 #include "proxy/proxy.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "proxy/exchange.h"
@@ -115,11 +116,22 @@ static const char *sentence_of_fault(enum request_fault fault, int status)
     }
 }
 
+/* Whoever types https:// for http:// tries again and again: one line a minute each. */
+static void log_bad_head(const struct conn *c, int status)
+{
+    if (conn_said_tls(c))
+        LOG_LIMITED(LOG_WARN, 1, "%s speaks TLS, but this address takes plain HTTP: use http:// in the client's base URL",
+                    conn_peer(c));
+    else
+        LOG_LIMITED(LOG_INFO, 1, "%s sent what is no HTTP request: %s", conn_peer(c),
+                    sentence_of_fault(FAULT_BAD_HEAD, status));
+}
+
 static void on_fault(void *arg, struct conn *c, const struct head *h, enum request_fault fault, int status)
 {
     struct proxy *p = arg;
     enum dialect d = DIALECT_OPENAI;
-    (void)h;
+    if (!h && fault == FAULT_BAD_HEAD) log_bad_head(c, status);
     if (is_exchange(c)) {
         struct exchange *e = conn_user(c);
         d = e->route.dialect;
@@ -231,6 +243,17 @@ void proxy_adopt(struct proxy *p, int fd, const char *peer, bool is_local)
 unsigned proxy_connections(const struct proxy *p)
 {
     return p->server ? server_count(p->server) : 0;
+}
+
+unsigned proxy_idle_connections(const struct proxy *p)
+{
+    return p->server ? server_idle(p->server) : 0;
+}
+
+void proxy_make_room(struct proxy *p, void *unused)
+{
+    (void)unused;
+    server_close_oldest_idle(p->server);
 }
 
 unsigned proxy_in_flight(const struct proxy *p)

@@ -40,6 +40,8 @@ void proxy_shutdown(struct proxy *p);
 void proxy_free(struct proxy *p); /* after proxy_shutdown(); any thread */
 void proxy_adopt(struct proxy *p, int fd, const char *peer, bool is_local);
 unsigned proxy_connections(const struct proxy *p); /* any thread */
+unsigned proxy_idle_connections(const struct proxy *p); /* any thread: those of them without a request */
+void proxy_make_room(struct proxy *p, void *unused);    /* closes the one that has been idle longest */
 /* One reference is taken over by each of these. */
 void proxy_set_conf(struct proxy *p, struct conf *conf);
 void proxy_set_addrs(struct proxy *p, struct addrs *a);

@@ -19,6 +19,7 @@ static const struct row rows[] = {
     {"POST", "/audio/speech", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
     {"POST", "/audio/transcriptions", ROUTE_KIND_POOLED, BODY_MULTIPART, DIALECT_OPENAI, true, false},
     {"POST", "/messages", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_ANTHROPIC, false, false},
+    {NULL, "/messages", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_ANTHROPIC, false, true}, /* count_tokens, batches */
     {"GET", "/models", ROUTE_KIND_OWN, BODY_ANY, DIALECT_OPENAI, false, true},
     {NULL, "/video", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, false, true},
     {NULL, "/files", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true},
@@ -32,8 +33,9 @@ static bool path_char_ok(char c)
     return ascii_alnum(c) || (c && memchr("-._~!$&'()*+,;=:@/", c, 19));
 }
 
-/* Copies with doubled slashes made one. Percent-encoding is refused: no route of ours or of the platform needs it, and
- * what is not decoded cannot be decoded differently by somebody else. */
+/* Copies with doubled slashes made one. Percent-encoding is refused: no route of the platform needs it, and what is not
+ * decoded cannot be decoded differently by somebody else. The exception is a model's id below /models, whose slash
+ * SDKs encode: it is looked up here and goes nowhere. */
 static bool collapse(struct str path, char *out, size_t size)
 {
     size_t o = 0;
@@ -70,6 +72,31 @@ bool route_path(struct str path, bool strip_v1, char *out, size_t size)
     return true;
 }
 
+static int hex_value(char c)
+{
+    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, ascii_lower(c)) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+/* %XX undone; false when malformed or too long. */
+static bool unescape(struct str in, char *out, size_t size)
+{
+    size_t o = 0;
+    for (size_t i = 0; i < in.n; i++) {
+        char c = in.p[i];
+        if (c == '%') {
+            int high = i + 2 < in.n ? hex_value(in.p[i + 1]) : -1, low = high < 0 ? -1 : hex_value(in.p[i + 2]);
+            if (low < 0) return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        if (!c || o + 1 >= size) return false;
+        out[o++] = c;
+    }
+    out[o] = '\0';
+    return true;
+}
+
 static bool may_forward(struct str method)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
@@ -96,10 +123,17 @@ static void fill(struct route *out, const struct row *r, const char *path)
 enum route_result route_find(const struct head *h, struct route *out, const char **allow)
 {
     static const struct row forward = {NULL, "", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true};
-    char whole[1024], path[1024];
+    char whole[1024], path[1024], plain[1024];
+    struct str asked = h->path;
+    bool escaped = memchr(asked.p, '%', asked.n) != NULL;
     *allow = NULL;
-    if (!route_path(h->path, false, whole, sizeof whole) || !route_path(h->path, true, path, sizeof path))
+    if (escaped) {
+        if (!unescape(asked, plain, sizeof plain)) return ROUTE_NOT_FOUND;
+        asked = str_of(plain);
+    }
+    if (!route_path(asked, false, whole, sizeof whole) || !route_path(asked, true, path, sizeof path))
         return ROUTE_NOT_FOUND;
+    if (escaped && !under(path, "/models")) return ROUTE_NOT_FOUND;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct row *r = &rows[i];
         if (strcmp(path, r->path) != 0 && !(r->prefix && under(path, r->path))) continue;

@@ -1,5 +1,5 @@
-/* Which request goes where: paths with and without /v1, doubled slashes and doubled /v1 tolerated, nothing decoded.
- * One table, one parser, one path. Pure. */
+/* Which request goes where: paths with and without /v1, doubled slashes and doubled /v1 tolerated, nothing decoded
+ * but the id behind /models/. One table, one parser, one path. Pure. */
 #ifndef SFPROXY_PROXY_ROUTE_H
 #define SFPROXY_PROXY_ROUTE_H
 

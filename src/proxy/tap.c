@@ -1,6 +1,6 @@
 /* Finding things in JSON text without parsing it: a name in quotes whose closing quote is not escaped, followed by a
- * colon, can only be a member's name, because a quote inside a JSON string is always escaped. That makes a substring
- * search exact enough for counting, at memmem's speed, on every chunk of every stream. */
+ * colon, can only be a member's name, because a quote inside a JSON string is always escaped. That makes a walk over
+ * the quotes, at memchr's speed and for all names at once, exact enough for counting on every chunk of every stream. */
 #include "proxy/tap.h"
 
 void tap_init(struct tap *t)
@@ -14,23 +14,39 @@ void tap_free(struct tap *t)
     sse_free(&t->sse);
 }
 
-/* The text right after `"name":`, blanks skipped; from the last place it stands. Empty: absent. */
+/* What to look for; `found` is the text right after `"name":`, blanks skipped, from the last place it stands. */
+struct wanted {
+    struct str quoted;
+    struct str found; /* empty: absent */
+};
+
+/* The value behind a member's name that ends at `p`; empty when no colon follows: then it was no name. */
+static struct str value_after(const char *p, const char *end)
+{
+    while (p < end && ascii_space(*p)) p++;
+    if (p == end || *p != ':') return (struct str){NULL, 0};
+    for (p++; p < end && ascii_space(*p);) p++;
+    return (struct str){p, (size_t)(end - p)};
+}
+
+static void find_members(struct str json, struct wanted *wanted, size_t count)
+{
+    const char *end = json.p + json.n;
+    for (const char *q = json.p; json.n && (q = memchr(q, '"', (size_t)(end - q))); q++) {
+        for (struct wanted *w = wanted; w < wanted + count; w++) {
+            size_t n = w->quoted.n;
+            if ((size_t)(end - q) < n || q[1] != w->quoted.p[1] || memcmp(q, w->quoted.p, n) != 0) continue;
+            struct str value = value_after(q + n, end);
+            if (value.p) w->found = value;
+        }
+    }
+}
+
 static struct str member(struct str json, const char *quoted_name)
 {
-    size_t n = strlen(quoted_name);
-    struct str found = {NULL, 0};
-    while (json.n >= n) {
-        const char *at = memmem(json.p, json.n, quoted_name, n);
-        if (!at) break;
-        struct str rest = {at + n, json.n - (size_t)(at - json.p) - n};
-        json = rest;
-        while (rest.n && ascii_space(*rest.p)) rest.p++, rest.n--;
-        if (!rest.n || *rest.p != ':') continue;
-        rest.p++, rest.n--;
-        while (rest.n && ascii_space(*rest.p)) rest.p++, rest.n--;
-        found = rest;
-    }
-    return found;
+    struct wanted w = {str_of(quoted_name), {NULL, 0}};
+    find_members(json, &w, 1);
+    return w.found;
 }
 
 /* The object at the front of `s`, braces matched outside strings; empty when there is none. */
@@ -96,9 +112,9 @@ static bool value_is_string(struct str v)
     return v.n && v.p[0] == '"';
 }
 
-static void see_usage(struct tap *t, struct str data)
+static void see_usage(struct tap *t, struct str value)
 {
-    struct str object = object_at(member(data, "\"usage\""));
+    struct str object = object_at(value);
     if (!object.n || object.n > sizeof t->last_usage) return;
     memcpy(t->last_usage, object.p, object.n);
     t->last_usage_len = object.n;
@@ -113,13 +129,17 @@ static void on_event(void *arg, const struct sse_event *e)
         t->complete = true;
         return;
     }
+    enum { ERROR, FINISH, STOP, USAGE, COUNT };
+    struct wanted w[COUNT] = {[ERROR] = {STR("\"error\""), {NULL, 0}},
+                              [FINISH] = {STR("\"finish_reason\""), {NULL, 0}},
+                              [STOP] = {STR("\"stop_reason\""), {NULL, 0}},
+                              [USAGE] = {STR("\"usage\""), {NULL, 0}}};
+    find_members(e->data, w, COUNT);
     if (str_is(e->type, "message_stop")) t->complete = true;
-    if (str_is(e->type, "error") || value_is_string(member(e->data, "\"error\"")) ||
-        object_at(member(e->data, "\"error\"")).n)
+    if (str_is(e->type, "error") || value_is_string(w[ERROR].found) || object_at(w[ERROR].found).n)
         t->error_seen = true;
-    if (value_is_string(member(e->data, "\"finish_reason\"")) || value_is_string(member(e->data, "\"stop_reason\"")))
-        t->complete = true;
-    see_usage(t, e->data);
+    if (value_is_string(w[FINISH].found) || value_is_string(w[STOP].found)) t->complete = true;
+    see_usage(t, w[USAGE].found);
     if (str_is(e->type, "message_start")) t->base = usage_parse((struct str){t->last_usage, t->last_usage_len});
 }
 

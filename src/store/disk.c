@@ -158,8 +158,8 @@ static void *disk_main(void *arg)
     return NULL;
 }
 
-/* Signals are main's; the stack is sized, not left to `ulimit -s`. */
-static void start_thread(struct disk *d)
+/* Signals are main's; the stack is sized, not left to `ulimit -s`. Returns the error's number, or 0. */
+static int start_thread(struct disk *d)
 {
     pthread_attr_t attr;
     sigset_t all, before;
@@ -170,8 +170,8 @@ static void start_thread(struct disk *d)
     int failed = pthread_create(&d->thread, &attr, disk_main, d);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
-    BUG_ON(failed);
-    pthread_setname_np(d->thread, "disk");
+    if (!failed) pthread_setname_np(d->thread, "disk");
+    return failed;
 }
 
 static void init_sync(struct disk *d)
@@ -183,6 +183,15 @@ static void init_sync(struct disk *d)
     pthread_cond_init(&d->more, NULL);
     pthread_cond_init(&d->over, &attr);
     pthread_condattr_destroy(&attr);
+}
+
+static void free_disk(struct disk *d)
+{
+    logfile_close(d->log);
+    pthread_cond_destroy(&d->more);
+    pthread_cond_destroy(&d->over);
+    pthread_mutex_destroy(&d->mutex);
+    free(d);
 }
 
 struct disk *disk_new(const struct disk_options *o, struct buf *why)
@@ -197,8 +206,11 @@ struct disk *disk_new(const struct disk_options *o, struct buf *why)
     d->lines_max = MAX(o->queue / 2, (size_t)LINES_MIN);
     d->to_stderr = !*o->log_file;
     init_sync(d);
-    start_thread(d);
-    return d;
+    int failed = start_thread(d);
+    if (!failed) return d;
+    buf_printf(why, "cannot start the disk thread: %s (too many processes? see ulimit -u)", strerror(failed));
+    free_disk(d);
+    return NULL;
 }
 
 static bool append(struct disk *d, struct disk_job *job, size_t *count, size_t max)
@@ -287,10 +299,6 @@ bool disk_free(struct disk *d, int64_t ms)
         return false;
     }
     pthread_join(d->thread, NULL);
-    logfile_close(d->log);
-    pthread_cond_destroy(&d->more);
-    pthread_cond_destroy(&d->over);
-    pthread_mutex_destroy(&d->mutex);
-    free(d);
+    free_disk(d);
     return true;
 }

@@ -21,7 +21,7 @@ struct disk_options {
     int log_files;
 };
 
-struct disk *disk_new(const struct disk_options *o, struct buf *why); /* NULL: the log file can't be opened */
+struct disk *disk_new(const struct disk_options *o, struct buf *why); /* NULL: no log file, or no thread */
 /* Any thread. False: full or closed; the caller keeps the job. */
 bool disk_post(struct disk *d, struct disk_job *job) MUST_CHECK;
 /* Any thread; a line that does not fit is dropped and counted. Lines have a bound of their own (half of `queue`), so

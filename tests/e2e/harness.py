@@ -12,8 +12,10 @@ import re
 import shutil
 import signal as signals
 import socket
+import struct
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -280,3 +282,105 @@ def events(body):
 def split_url(url):
     parts = urllib.parse.urlsplit(url)
     return parts.hostname, parts.port
+
+
+class Wire:
+    """A client connection by hand: one request, then reading, going away, or reading nothing at all."""
+
+    def __init__(self, proxy, body=None, path="/v1/chat/completions", headers="", send=None, rcvbuf=None):
+        self.sock = socket.socket()
+        if rcvbuf:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        self.sock.settimeout(30 * SLOW)
+        self.sock.connect(proxy.address)
+        self.got = b""
+        self.reset_seen = False
+        if send is None:
+            data = json.dumps(CHAT if body is None else body).encode()
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}"
+            send = head.encode() + b"Content-Length: %d\r\n\r\n" % len(data) + data
+        self.sock.sendall(send)
+
+    def read_until(self, text):
+        while text not in self.got:
+            part = self.sock.recv(65536)
+            assert part, f"the connection ended before {text!r}: {self.got[-500:]!r}"
+            self.got += part
+        return self.got
+
+    def read_all(self):
+        while True:
+            try:
+                part = self.sock.recv(65536)
+            except ConnectionResetError:
+                self.reset_seen = True
+                return self.got
+            if not part:
+                return self.got
+            self.got += part
+
+    def answer(self):
+        """Reads to the end of the connection: (status, body without chunk framing, complete)."""
+        self.read_all()
+        head, _, rest = self.got.partition(b"\r\n\r\n")
+        status = int(head.split(b" ")[1])
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+        if length:
+            return status, rest, len(rest) == int(length[1])
+        body = b""
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            n = int(size, 16)
+            if n == 0:
+                return status, body, rest == b"\r\n"
+            body, rest = body + rest[:n], rest[n + 2:]
+        return status, body, False
+
+    def leave(self, how):
+        """fin: half closed; close: closed; rst: reset."""
+        if how == "fin":
+            self.sock.shutdown(socket.SHUT_WR)
+            return
+        if how == "rst":
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def close(self):
+        self.sock.close()
+
+
+def load(proxy, count, clients=16, make=None, path="/v1/chat/completions"):
+    """`count` requests by that many keep-alive clients; returns the (status, body) pairs. make(i) is the i-th body."""
+    numbers, answers = iter(range(count)), []
+    lock = threading.Lock()
+
+    def client():
+        connection = http.client.HTTPConnection(*proxy.address, timeout=60 * SLOW)
+        while True:
+            with lock:
+                i = next(numbers, None)
+            if i is None:
+                break
+            body = json.dumps(make(i) if make else CHAT)
+            try:
+                connection.request("POST", path, body, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                answer = response.status, response.read()
+            except (OSError, http.client.HTTPException) as e:
+                connection.close()
+                answer = 0, repr(e).encode()
+            with lock:
+                answers.append(answer)
+        connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return answers
+
+
+def error_of(answer):
+    """The error object of an answer (status, headers, body) in OpenAI's form."""
+    return json.loads(answer[2])["error"]

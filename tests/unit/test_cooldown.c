@@ -20,7 +20,6 @@ static const struct {
     {{.verdict = VERDICT_BUSY}, SCOPE_NONE, 0},
     {{.verdict = VERDICT_BUSY, .retry_after_ms = 5 * S}, SCOPE_NONE, 0},
     {{.verdict = VERDICT_CONNECT}, SCOPE_NONE, 0},
-    {{.verdict = VERDICT_GW_TIMEOUT}, SCOPE_NONE, 0},
     {{.verdict = VERDICT_BAD_REQUEST}, SCOPE_NONE, 0},
     {{.verdict = VERDICT_CANCELLED}, SCOPE_NONE, 0},
     {{.verdict = VERDICT_STREAM_BROKEN}, SCOPE_NONE, 0},
@@ -57,6 +56,9 @@ static const struct {
     {{.verdict = VERDICT_SERVER, .repeats = 3}, SCOPE_CELL, 5 * S},
     {{.verdict = VERDICT_SERVER, .repeats = 1, .other_succeeds = true}, SCOPE_CELL, 10 * S},
     {{.verdict = VERDICT_RESET, .repeats = 3, .other_succeeds = true}, SCOPE_CELL, 40 * S},
+    {{.verdict = VERDICT_GW_TIMEOUT}, SCOPE_CELL, 5 * S},
+    {{.verdict = VERDICT_GW_TIMEOUT, .repeats = 2}, SCOPE_CELL, 5 * S},
+    {{.verdict = VERDICT_GW_TIMEOUT, .repeats = 2, .other_succeeds = true}, SCOPE_CELL, 20 * S},
     {{.verdict = VERDICT_GARBAGE, .repeats = 99, .other_succeeds = true}, SCOPE_CELL, 60 * S},
     {{.verdict = VERDICT_COUNT}, SCOPE_NONE, 0},
 };

@@ -117,11 +117,12 @@ static int draw_tabs(struct app *a, struct rect r, int right_end)
 {
     char text[64];
     bool small = r.w < 60;
-    int x = r.x + 1 + put(&a->canvas, r.y, r.x + 1, r.w, ROLE_BRAND, "sfproxy") + 1;
+    int x = r.x + 1;
+    if (!small) x += put(&a->canvas, r.y, x, r.w, ROLE_BRAND, "sfproxy") + 1;
     for (int v = VIEW_OVERVIEW; v <= VIEW_HELP; v++) {
         bool on = a->view == (enum view_id)v;
         if (small)
-            snprintf(text, sizeof text, on ? "[%d %s]" : " %d ", v + 1, tr(views[v]->title));
+            snprintf(text, sizeof text, on ? "[%d %s]" : " %d", v + 1, tr(views[v]->title));
         else
             snprintf(text, sizeof text, on ? "[%d %s]" : " %d %s ", v + 1, tr(views[v]->title));
         int w = text_width(text);
@@ -139,8 +140,8 @@ static void draw_top(struct app *a)
     if (r.h < 1) return;
     wall_t now = a->snap && a->paused ? a->snap->time : wall_now();
     wall_format_time(now, when, sizeof when);
-    int edge = r.x + r.w - 10;
-    put_right(&a->canvas, r.y, edge, 9, ROLE_STRONG, when);
+    int edge = r.x + r.w - 11;
+    put_right(&a->canvas, r.y, edge, 10, ROLE_STRONG, when);
     bool room = r.w >= 110;
     if (a->snap && room)
         text_addf(left, sizeof left, "%s  %s %s  %s  ", a->snap->listen, tr(MSG_H_UP),
@@ -240,16 +241,17 @@ static void draw_health(struct app *a)
 {
     struct rect r = app_rect(a, R_HEALTH);
     struct strip s = {a, r, r.x + 1};
-    char text[64];
+    char text[96];
     if (r.h < 1) return;
     if (!a->snap) {
         strip_add(&s, ROLE_DIM, tr(MSG_NO_SNAPSHOT), 0);
         return;
     }
     const struct meter_totals *t = &a->snap->totals;
-    strip_pair(&s, tr(MSG_H_KEYS), num_plain(a->snap->key_count).s, ROLE_STRONG);
+    bool wide = r.w >= 60;
+    if (wide) strip_pair(&s, tr(MSG_H_KEYS), num_plain(a->snap->key_count).s, ROLE_STRONG);
     strip_states(&s);
-    strip_pair(&s, tr(MSG_H_IN_FLIGHT), num_plain(a->snap->in_flight).s, ROLE_STRONG);
+    if (wide) strip_pair(&s, tr(MSG_H_IN_FLIGHT), num_plain(a->snap->in_flight).s, ROLE_STRONG);
     strip_pair(&s, "RPM", num_si(t->rates.rpm).s, ROLE_STRONG);
     strip_pair(&s, "TPM", num_si(t->rates.tpm).s, ROLE_STRONG);
     snprintf(text, sizeof text, "%s%s", num_si(t->limited_per_min).s, tr(MSG_H_PER_MIN));
@@ -303,7 +305,7 @@ static int hint_width(const struct binding *b)
 static int draw_hint(struct app *a, struct rect r, int x, const struct binding *b)
 {
     x += put(&a->canvas, r.y, x, r.x + r.w - x, ROLE_KEY, b->label) + 1;
-    return x + put(&a->canvas, r.y, x, r.x + r.w - x, ROLE_NORMAL, tr(b->hint)) + (r.w >= 110 ? 3 : 2);
+    return x + put(&a->canvas, r.y, x, r.x + r.w - x, ROLE_NORMAL, tr(b->hint)) + (r.w >= 110 ? 3 : 1);
 }
 
 /* Help and quit are always there; the others as they fit, in the order of the table. */
@@ -311,7 +313,7 @@ static void draw_hints(struct app *a)
 {
     struct rect r = app_rect(a, R_HINTS);
     const struct binding *last[2] = {binding_find(a->view, '?'), binding_find(a->view, 'q')};
-    int x = r.x + 1, gap = r.w >= 110 ? 3 : 2, end = r.x + r.w - hint_width(last[0]) - hint_width(last[1]) - gap;
+    int x = r.x + 1, gap = r.w >= 110 ? 3 : 1, end = r.x + r.w - hint_width(last[0]) - hint_width(last[1]) - gap;
     if (r.h < 1) return;
     unsigned scope = 1u << app_view_id(a);
     for (size_t i = 0; i < ARRAY_LEN(bindings); i++) {
@@ -425,11 +427,11 @@ static bool inside(struct rect r, int y, int x)
 
 static void click_tab(struct app *a, int x)
 {
-    int at = 1 + text_width("sfproxy") + 1;
     bool small = app_rect(a, R_TABS).w < 60;
+    int at = small ? 1 : 1 + text_width("sfproxy") + 1;
     for (int v = VIEW_OVERVIEW; v <= VIEW_HELP; v++) {
         bool on = a->view == (enum view_id)v;
-        int w = small && !on ? 3 : 4 + text_width(tr(views[v]->title));
+        int w = small && !on ? 2 : 4 + text_width(tr(views[v]->title));
         if (x >= at && x < at + w) {
             app_show(a, (enum view_id)v);
             return;

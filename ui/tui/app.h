@@ -158,6 +158,7 @@ const char *view_state_symbol(enum key_state s);
 enum msg view_state_word(enum key_state s);
 enum msg view_class_word(enum key_class c);
 enum role view_class_role(enum key_class c);
+const char *view_verdict(enum verdict v); /* a short word */
 void view_balance(const struct app *a, const struct key_view *k, char *out, size_t size);
 int64_t view_elapsed(const struct app *a); /* ms since the drawn snapshot was made; 0 while paused */
 /* Longest cooldown of the key, 0 none; `c` gets it. */

@@ -23,7 +23,7 @@ enum {
 #define BINDING_TABLE(B) \
     B(IN_FIRST | IN_OVERVIEW, ADD, 'a', 0, "a", HI_ADD, HE_ADD) \
     B(IN_OVERVIEW, WINDOW, 'w', 0, "w", HI_WINDOW, HE_WINDOW) \
-    B(IN_KEYS, MARK, ' ', 0, "Space", HI_MARK, HE_MARK) \
+    B(IN_KEYS, MARK, ' ', 0, "Spc", HI_MARK, HE_MARK) \
     B(IN_KEYS, TOGGLE, 'e', 0, "e", HI_ONOFF, HE_ONOFF) \
     B(IN_KEYS, TEST, 't', 0, "t", HI_TEST, HE_TEST) \
     B(IN_KEYS, TEST_ALL, 'T', 0, "T", HI_ALL, HE_TEST_ALL) \

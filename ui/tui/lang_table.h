@@ -60,6 +60,28 @@
     MSG(ST_BAD, 8, "bad", "失效") \
     MSG(ST_UNTESTED, 8, "untested", "未测试") \
     MSG(ST_TESTING, 8, "testing", "测试中") \
+    /* verdicts: same order as the enum */ \
+    MSG(V_OK, 12, "ok", "成功") \
+    MSG(V_KEY_INVALID, 12, "bad key", "密钥无效") \
+    MSG(V_NO_FUNDS, 12, "no funds", "余额不足") \
+    MSG(V_NOT_VERIFIED, 12, "not verified", "未实名") \
+    MSG(V_MODEL_DENIED, 12, "model denied", "模型受限") \
+    MSG(V_FORBIDDEN_OTHER, 12, "forbidden", "被拒绝") \
+    MSG(V_RATE_MINUTE, 12, "rate/min", "每分限速") \
+    MSG(V_RATE_HOUR, 12, "rate/hour", "每时限速") \
+    MSG(V_RATE_DAY, 12, "rate/day", "每日限速") \
+    MSG(V_RATE_UNKNOWN, 12, "rate limit", "限速") \
+    MSG(V_BUSY, 12, "busy", "平台繁忙") \
+    MSG(V_SERVER, 12, "server", "平台故障") \
+    MSG(V_GW_TIMEOUT, 12, "timeout", "超时") \
+    MSG(V_CONNECT, 12, "no connect", "无法连接") \
+    MSG(V_RESET, 12, "reset", "连接中断") \
+    MSG(V_GARBAGE, 12, "garbage", "非法应答") \
+    MSG(V_BAD_REQUEST, 12, "bad request", "请求有误") \
+    MSG(V_REDIRECT, 12, "redirect", "重定向") \
+    MSG(V_RETIRED, 12, "retired", "已下线") \
+    MSG(V_STREAM_BROKEN, 12, "broken off", "流中断") \
+    MSG(V_CANCELLED, 12, "cancelled", "已取消") \
     /* columns: the cells are the column's width */ \
     MSG(COL_STATE, 8, "state", "状态") \
     MSG(COL_KEY, 13, "key", "密钥") \
@@ -73,10 +95,10 @@
     MSG(COL_RPD, 5, "RPD", "RPD") \
     MSG(COL_LIMITED, 4, "429s", "429s") \
     MSG(COL_FAILED, 6, "failed", "失败") \
-    MSG(COL_COOLDOWN, 16, "cooldown", "冷却") \
+    MSG(COL_COOLDOWN, 12, "cooldown", "冷却") \
     MSG(COL_TESTED, 6, "tested", "测试") \
     MSG(COL_TREND, 10, "10 min", "10 分钟") \
-    MSG(COL_LAST_ERROR, 12, "last error", "最近错误") \
+    MSG(COL_LAST_ERROR, 10, "last error", "最近错误") \
     MSG(COL_MODEL, 24, "model", "模型") \
     MSG(COL_TYPE, 8, "type", "类型") \
     MSG(COL_PRICE, 16, "price/M in/out", "价格/M 入/出") \
@@ -128,7 +150,7 @@
     MSG(AGO, 12, "{0} ago", "{0}前") \
     MSG(NEVER, 8, "never", "从未") \
     MSG(ORIGIN_API, 4, "api", "接口") \
-    MSG(ORIGIN_SET, 4, "set", "手填") \
+    MSG(ORIGIN_SET, 4, "set", "填") \
     /* model and request detail */ \
     MSG(M_LINE1, 0, "{0}   price {1}   evidence {2}   context {3}", "{0}   价格 {1}   依据 {2}   上下文 {3}") \
     MSG(M_LINE2, 0, "ok {0}   failed {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}", "成功 {0}   失败 {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}") \
@@ -190,7 +212,7 @@
     MSG(T_TESTED, 0, "tested {0} of {1}, {2} failed", "已测试 {0}/{1}，失败 {2}") \
     MSG(T_TESTED_STOPPED, 0, "tested {0} of {1}, cancelled", "已测试 {0}/{1}，已取消") \
     MSG(T_ADDED, 0, "{0} keys added, {1} duplicate, {2} ignored", "已添加 {0} 个密钥，重复 {1}，忽略 {2}") \
-    MSG(T_FROM_FILE, 0, "{0} comes from {1}: remove it there (e switches it off)", "{0} 来自 {1}：请在该处删除（e 可禁用）") \
+    MSG(T_FROM_FILE, 0, "{0} is from {1}: delete it there", "{0} 来自 {1}：请在该处删除") \
     MSG(T_NO_ROW, 0, "no row is selected", "没有选中的行") \
     MSG(T_NO_BAD, 0, "no bad key to test", "没有失效的密钥") \
     MSG(T_NO_KEYS, 0, "there is no key; press a to add some", "没有密钥；按 a 添加") \
@@ -299,7 +321,7 @@
     MSG(HE_CMD_LIST2, 0, ":test all|bad :reload :lang en|zh :quit :drain :hide", ":test all|bad :reload :lang en|zh :quit :drain :hide") \
     MSG(HE_SYM_STATES, 0, "✓ ready  ▸ busy  ~ cooling  d draining  - off  ✗ bad  ? untested  t testing", "✓ 就绪  ▸ 使用中  ~ 冷却  d 排空  - 禁用  ✗ 失效  ? 未测试  t 测试中") \
     MSG(HE_SYM_CLASS, 0, "class: PAID serves paid models, FREE only free ones, UNVER not verified", "类别：付费可用付费模型，免费仅免费模型，未实名未认证") \
-    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, <=set = typed minus metered cost, ? = unknown", "余额：接口=查询所得，<=手填=填写值减去计量费用，?=未知") \
+    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, <=set = typed minus metered cost, ? = unknown", "余额：接口=查询所得，<=填=填写值减去计量费用，?=未知") \
     MSG(HE_SYM_RATES, 0, "RPM TPM: the last 60 s. RPD TPD: the last 24 h, bars are hours", "RPM TPM：最近 60 秒。RPD TPD：最近 24 小时，每柱一小时") \
     MSG(HE_SYM_COUNT, 0, "totals count requests; keys count tries (one request may try several)", "总数按请求计；密钥按尝试计（一个请求可能尝试多个）") \
     MSG(HE_SYM_GAP, 0, "a gap in a graph is no data, the base line is no traffic", "图中空白表示无数据，底线表示无流量")

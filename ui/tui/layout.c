@@ -41,10 +41,10 @@ static void overview_large(struct layout *l, struct rect body)
     l->at[R_LOG] = body;
 }
 
-static void overview_grid(struct layout *l, struct rect body, int graph_rows)
+static void overview_grid(struct layout *l, struct rect *body, int graph_rows)
 {
     for (int row = 0; row < 2; row++) {
-        struct rect line = take(&body, graph_rows + 1);
+        struct rect line = take(body, graph_rows + 1);
         l->at[R_GRAPH_RPM + 2 * row] = beside(line, 0, 2);
         l->at[R_GRAPH_RPM + 2 * row + 1] = beside(line, 1, 2);
     }
@@ -55,13 +55,13 @@ static void overview(struct layout *l, struct rect body)
     if (l->size == SIZE_LARGE) {
         overview_large(l, body);
     } else if (l->size == SIZE_MEDIUM) {
-        overview_grid(l, body, MIN(6 + (body.h - 26) / 6, 10));
+        overview_grid(l, &body, MIN(6 + (body.h - 26) / 6, 10));
         struct rect mid = take(&body, 5);
         l->at[R_KEYS] = beside(mid, 0, 2);
         l->at[R_ATTENTION] = beside(mid, 1, 2);
         l->at[R_REQUESTS] = body;
     } else if (l->size == SIZE_SMALL) {
-        overview_grid(l, body, 4);
+        overview_grid(l, &body, 4);
         l->at[R_KEYS] = take(&body, 3);
         l->at[R_REQUESTS] = body;
     } else {
@@ -79,14 +79,14 @@ static void overview(struct layout *l, struct rect body)
 }
 
 /* The detail pane takes the right part of a very wide screen, else the lower part, else everything. */
-static void with_detail(struct layout *l, struct rect *body)
+static void with_detail(struct layout *l, struct rect *body, enum view_id view)
 {
     if (l->size == SIZE_LARGE) {
         int left = body->w - MAX(84, body->w * 2 / 5) - 2;
         l->at[R_DETAIL] = (struct rect){body->y, body->x + left + 2, body->h, body->w - left - 2};
         body->w = left;
     } else if (l->size >= SIZE_SMALL) {
-        int h = MIN(16, body->h / 2);
+        int wanted = view == VIEW_MODELS ? 7 : 13, h = MIN(wanted, body->h / 2);
         l->at[R_DETAIL] = (struct rect){body->y + body->h - h, body->x, h, body->w};
         body->h -= h;
     } else {
@@ -127,7 +127,7 @@ void layout_make(int w, int h, enum view_id view, bool detail, int first_rows, s
         overview(out, body);
         return;
     }
-    if (detail && (view == VIEW_KEYS || view == VIEW_MODELS || view == VIEW_REQUESTS)) with_detail(out, &body);
+    if (detail && (view == VIEW_KEYS || view == VIEW_MODELS || view == VIEW_REQUESTS)) with_detail(out, &body, view);
     if (body.h == 0) return;
     if (view == VIEW_MODELS)
         models(out, body, first_rows);

@@ -303,7 +303,7 @@ void term_copy(const char *text)
 
 void term_stop_process(void)
 {
-    kill(getpid(), SIGSTOP);
+    raise(SIGSTOP); /* to this thread: kill() could stop the process through another one, a moment later */
 }
 
 int term_stderr_fd(void)

@@ -58,6 +58,14 @@ enum msg view_class_word(enum key_class c)
     return (enum msg)(MSG_CLASS_UNKNOWN + (int)c);
 }
 
+_Static_assert(MSG_V_CANCELLED - MSG_V_OK + 1 == VERDICT_COUNT, "a word for every verdict");
+_Static_assert(MSG_CLASS_INVALID - MSG_CLASS_UNKNOWN + 1 == CLASS_COUNT, "a word for every class");
+
+const char *view_verdict(enum verdict v)
+{
+    return tr((enum msg)(MSG_V_OK + (int)v));
+}
+
 enum role view_class_role(enum key_class c)
 {
     static const enum role roles[CLASS_COUNT] = {ROLE_INFO, ROLE_OK, ROLE_NORMAL, ROLE_WARN, ROLE_BAD};

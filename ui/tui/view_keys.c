@@ -26,23 +26,23 @@ enum key_column {
 };
 
 static const struct column columns[KC_COUNT] = {
-    [KC_SYMBOL] = {MSG_NONE, 1, 0, 1, false},
-    [KC_STATE] = {MSG_COL_STATE, 8, 0, 12, false},
-    [KC_KEY] = {MSG_COL_KEY, 13, 0, 1, false},
-    [KC_LABEL] = {MSG_COL_LABEL, 8, 8, 10, false},
-    [KC_CLASS] = {MSG_COL_CLASS, 7, 0, 4, false},
-    [KC_BALANCE] = {MSG_COL_BALANCE, 11, 0, 3, true},
-    [KC_RPM] = {MSG_COL_RPM, 5, 0, 2, true},
-    [KC_TPM] = {MSG_COL_TPM, 5, 0, 3, true},
-    [KC_RPD] = {MSG_COL_RPD, 5, 0, 9, true},
-    [KC_IN_FLIGHT] = {MSG_COL_IN_FLIGHT, 3, 0, 2, true},
-    [KC_OK] = {MSG_COL_OK, 5, 0, 11, true},
-    [KC_LIMITED] = {MSG_COL_LIMITED, 4, 0, 6, true},
-    [KC_FAILED] = {MSG_COL_FAILED, 6, 0, 13, true},
-    [KC_COOLDOWN] = {MSG_COL_COOLDOWN, 15, 0, 5, false},
-    [KC_TESTED] = {MSG_COL_TESTED, 6, 0, 14, true},
-    [KC_TREND] = {MSG_COL_TREND, 10, 0, 15, false},
-    [KC_LAST_ERROR] = {MSG_COL_LAST_ERROR, 10, 70, 8, false},
+    [KC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},
+    [KC_STATE] = {MSG_COL_STATE, 8, 0, 0, 10, false},
+    [KC_KEY] = {MSG_COL_KEY, 13, 0, 0, 1, false},
+    [KC_LABEL] = {MSG_COL_LABEL, 8, 4, 0, 9, false},
+    [KC_CLASS] = {MSG_COL_CLASS, 7, 0, 0, 4, false},
+    [KC_BALANCE] = {MSG_COL_BALANCE, 11, 0, 0, 3, true},
+    [KC_RPM] = {MSG_COL_RPM, 4, 0, 0, 2, true},
+    [KC_TPM] = {MSG_COL_TPM, 5, 0, 0, 3, true},
+    [KC_RPD] = {MSG_COL_RPD, 5, 0, 0, 12, true},
+    [KC_IN_FLIGHT] = {MSG_COL_IN_FLIGHT, 3, 0, 0, 2, true},
+    [KC_OK] = {MSG_COL_OK, 5, 0, 0, 11, true},
+    [KC_LIMITED] = {MSG_COL_LIMITED, 4, 0, 0, 6, true},
+    [KC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 15, true},
+    [KC_COOLDOWN] = {MSG_COL_COOLDOWN, 12, 0, 0, 5, false},
+    [KC_TESTED] = {MSG_COL_TESTED, 6, 0, 0, 13, true},
+    [KC_TREND] = {MSG_COL_TREND, 10, 0, 0, 14, false},
+    [KC_LAST_ERROR] = {MSG_COL_LAST_ERROR, 7, 73, 18, 7, false},
 };
 
 static size_t count(void *arg)
@@ -92,7 +92,7 @@ static void cooldown_text(const struct app *a, const struct key_view *k, struct 
         out->role = ROLE_DIM;
         return;
     }
-    snprintf(out->text, sizeof out->text, "%s %s", num_span(left).s, verdict_name(c->reason));
+    snprintf(out->text, sizeof out->text, "%s %s", num_span(left).s, view_verdict(c->reason));
     out->role = ROLE_WARN;
 }
 
@@ -102,7 +102,7 @@ static void error_text(const struct app *a, const struct key_view *k, struct cel
     int64_t since = a->snap->time.ms - k->last_error.at.ms;
     char status[16];
     snprintf(status, sizeof status, "%d", k->last_error.status);
-    snprintf(out->text, sizeof out->text, "%s %s  %s", k->last_error.status ? status : verdict_name(k->last_error.verdict),
+    snprintf(out->text, sizeof out->text, "%s %s  %s", k->last_error.status ? status : view_verdict(k->last_error.verdict),
              k->last_error.message[0] ? k->last_error.message : verdict_sentence(k->last_error.verdict),
              num_span(since).s);
     out->role = k->state == KEY_BAD ? ROLE_BAD : since < 60000 ? ROLE_WARN : ROLE_DIM;

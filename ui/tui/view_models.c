@@ -6,17 +6,17 @@
 enum model_column { MC_SYMBOL, MC_ID, MC_TYPE, MC_PRICE, MC_RPM, MC_TPM, MC_TODAY, MC_OK, MC_FAILED, MC_USABLE, MC_TTFT, MC_COUNT };
 
 static const struct column columns[MC_COUNT] = {
-    [MC_SYMBOL] = {MSG_NONE, 1, 0, 1, false},
-    [MC_ID] = {MSG_COL_MODEL, 22, 40, 1, false},
-    [MC_TYPE] = {MSG_COL_TYPE, 8, 0, 5, false},
-    [MC_PRICE] = {MSG_COL_PRICE, 14, 4, 4, true},
-    [MC_RPM] = {MSG_COL_RPM, 5, 0, 2, true},
-    [MC_TPM] = {MSG_COL_TPM, 5, 0, 6, true},
-    [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 3, true},
-    [MC_OK] = {MSG_COL_OK, 5, 0, 7, true},
-    [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 7, true},
-    [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 4, true},
-    [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 8, true},
+    [MC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},
+    [MC_ID] = {MSG_COL_MODEL, 22, 40, 32, 1, false},
+    [MC_TYPE] = {MSG_COL_TYPE, 8, 0, 0, 5, false},
+    [MC_PRICE] = {MSG_COL_PRICE, 14, 4, 0, 4, true},
+    [MC_RPM] = {MSG_COL_RPM, 5, 0, 0, 2, true},
+    [MC_TPM] = {MSG_COL_TPM, 5, 0, 0, 6, true},
+    [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 0, 3, true},
+    [MC_OK] = {MSG_COL_OK, 5, 0, 0, 7, true},
+    [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 7, true},
+    [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 4, true},
+    [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true},
 };
 
 static size_t count(void *arg)

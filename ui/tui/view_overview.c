@@ -150,10 +150,10 @@ static void attention_of_key(const struct app *a, const struct key_view *k, stru
     int64_t left = view_cooldown_left(a, k, &c);
     view_key_name(a, k->id, name, sizeof name);
     if (k->state == KEY_BAD)
-        snprintf(out->text, sizeof out->text, "✗ %s %d %s", name, k->last_error.status, verdict_name(k->last_error.verdict));
+        snprintf(out->text, sizeof out->text, "✗ %s %d %s", name, k->last_error.status, view_verdict(k->last_error.verdict));
     else
         snprintf(out->text, sizeof out->text, "~ %s %s %s%s%s", name, tr(MSG_ST_COOLING), num_span(left).s, c ? " " : "",
-                 c ? verdict_name(c->reason) : "");
+                 c ? view_verdict(c->reason) : "");
     out->role = view_state_role(k->state);
 }
 

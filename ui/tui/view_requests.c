@@ -6,18 +6,18 @@
 enum request_column { RC_TIME, RC_ID, RC_STATUS, RC_CLIENT, RC_MODEL, RC_KEY, RC_TTFT, RC_SPEED, RC_DURATION, RC_TOKENS, RC_RETRIES, RC_NOTE, RC_COUNT };
 
 static const struct column columns[RC_COUNT] = {
-    [RC_TIME] = {MSG_COL_TIME, 8, 0, 6, false},
-    [RC_ID] = {MSG_COL_ID, 6, 0, 12, true},
-    [RC_STATUS] = {MSG_COL_STATUS, 3, 0, 1, false},
-    [RC_CLIENT] = {MSG_COL_CLIENT, 12, 4, 11, false},
-    [RC_MODEL] = {MSG_COL_MODEL, 20, 20, 1, false},
-    [RC_KEY] = {MSG_COL_KEY, 13, 0, 4, false},
-    [RC_TTFT] = {MSG_COL_TTFT, 5, 0, 8, true},
-    [RC_SPEED] = {MSG_COL_SPEED, 5, 0, 9, true},
-    [RC_DURATION] = {MSG_COL_DURATION, 5, 0, 3, true},
-    [RC_TOKENS] = {MSG_COL_TOKENS, 10, 0, 7, true},
-    [RC_RETRIES] = {MSG_COL_RETRIES, 2, 0, 5, true},
-    [RC_NOTE] = {MSG_COL_NOTE, 14, 60, 13, false},
+    [RC_TIME] = {MSG_COL_TIME, 8, 0, 0, 6, false},
+    [RC_ID] = {MSG_COL_ID, 6, 0, 0, 12, true},
+    [RC_STATUS] = {MSG_COL_STATUS, 3, 0, 0, 1, false},
+    [RC_CLIENT] = {MSG_COL_CLIENT, 12, 4, 0, 11, false},
+    [RC_MODEL] = {MSG_COL_MODEL, 20, 20, 0, 1, false},
+    [RC_KEY] = {MSG_COL_KEY, 13, 0, 0, 4, false},
+    [RC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true},
+    [RC_SPEED] = {MSG_COL_SPEED, 5, 0, 0, 9, true},
+    [RC_DURATION] = {MSG_COL_DURATION, 5, 0, 0, 3, true},
+    [RC_TOKENS] = {MSG_COL_TOKENS, 10, 0, 0, 7, true},
+    [RC_RETRIES] = {MSG_COL_RETRIES, 2, 0, 0, 5, true},
+    [RC_NOTE] = {MSG_COL_NOTE, 14, 60, 0, 13, false},
 };
 
 static size_t count(void *arg)
@@ -76,7 +76,7 @@ static void note_cell(const struct snap_request *q, struct cell *out)
         const struct try_record *last = r->tries ? &r->try_list[MIN(r->tries, RECORD_TRIES) - 1] : NULL;
         bool more = last && last->verdict != VERDICT_OK;
         snprintf(out->text, sizeof out->text, "%s%s%s", end_name(r->end), more ? ": " : "",
-                 more ? last->message[0] ? last->message : verdict_name((enum verdict)last->verdict) : "");
+                 more ? last->message[0] ? last->message : view_verdict((enum verdict)last->verdict) : "");
         out->role = end_is_error(r->end) ? ROLE_BAD : ROLE_WARN;
     }
 }
@@ -164,7 +164,7 @@ static void draw_tries(struct app *a, struct rect *r, const struct record *q)
         view_key_name(a, t->key_id, name, sizeof name);
         snprintf(status, sizeof status, "%d", t->status);
         snprintf(line, sizeof line, "%-5d +%-6s  %-13s  %s %s%s%s  %ss", i + 1, num_seconds(t->at_ms).s, name,
-                 t->status ? status : "-", verdict_name((enum verdict)t->verdict), t->message[0] ? ": " : "", t->message,
+                 t->status ? status : "-", view_verdict((enum verdict)t->verdict), t->message[0] ? ": " : "", t->message,
                  num_seconds(t->took_ms).s);
         view_line(a, r, t->verdict == VERDICT_OK ? ROLE_NORMAL : ROLE_WARN, line);
     }

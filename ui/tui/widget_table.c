@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "ui/tui/text.h"
 
-enum { PREFIX_CELLS = 4 }; /* "> * " */
+enum { PREFIX_CELLS = 4 /* "> * " */, WEIGHTY = 5 };
 
 void table_init(struct table *t, const struct table_spec *spec, void *arg)
 {
@@ -114,7 +114,7 @@ static void find_selection(struct table *t)
     }
     size_t i = 0;
     while (i < t->count && t->ids[i] != t->selected) i++;
-    if (t->follow) i = 0;
+    if (t->follow || !t->touched) i = 0;
     if (i == t->count) i = MIN(t->at, t->count - 1); /* the row is gone: its neighbour */
     int64_t top = (int64_t)t->top + (int64_t)i - (int64_t)t->at; /* the cursor stays on its line of the screen */
     t->top = (size_t)MAX(top, 0);
@@ -146,16 +146,29 @@ void table_arrange(struct table *t, mono_t now)
     find_selection(t);
 }
 
+/* The column that would go next; `count` when none may. */
+static size_t heaviest(const struct column *columns, size_t count, const int *widths)
+{
+    size_t worst = count;
+    for (size_t i = 0; i < count; i++) {
+        if (!widths[i] || columns[i].priority <= 1) continue;
+        if (worst == count || columns[i].priority >= columns[worst].priority) worst = i;
+    }
+    return worst;
+}
+
 void table_widths(const struct column *columns, size_t count, int w, int *widths)
 {
-    int used = PREFIX_CELLS - 1;
-    for (size_t i = 0; i < count; i++) used += (widths[i] = columns[i].width) + 1;
-    while (used > w) {
-        size_t worst = count;
-        for (size_t i = 0; i < count; i++)
-            if (widths[i] && columns[i].priority > 1 && (worst == count || columns[i].priority >= columns[worst].priority))
-                worst = i;
+    int used = PREFIX_CELLS - 1, nice = 0;
+    for (size_t i = 0; i < count; i++) {
+        used += (widths[i] = columns[i].width) + 1;
+        nice = MAX(nice, columns[i].nice ? columns[i].nice - columns[i].width : 0);
+    }
+    for (;;) {
+        size_t worst = heaviest(columns, count, widths);
         if (worst == count) break;
+        if (columns[worst].nice || columns[worst].priority <= WEIGHTY) nice = 0; /* only light ones make room */
+        if (used <= w - nice) break;
         used -= widths[worst] + 1;
         widths[worst] = 0;
     }
@@ -270,6 +283,7 @@ static void mark_all(struct table *t)
 static void move_to(struct table *t, int64_t to, mono_t now)
 {
     t->hold_until = mono_add(now, SORT_HOLD_MS);
+    t->touched = true;
     if (!t->count) return;
     t->at = (size_t)MIN(MAX(to, 0), (int64_t)t->count - 1);
     t->selected = t->ids[t->at];

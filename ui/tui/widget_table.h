@@ -18,7 +18,8 @@ struct column {
     enum msg title;
     short width;    /* least cells */
     short flex;     /* takes what is left, up to this many more; 0 fixed */
-    short priority; /* 1 = never dropped; the largest goes first */
+    short nice;     /* columns of a priority above 5 make room for this width; 0 none */
+    short priority; /* 1 = never dropped, the largest goes first */
     bool right;
 };
 
@@ -43,6 +44,7 @@ struct table {
     struct rect rows;  /* where they were drawn, for the mouse */
     int sort;          /* column, -1 none */
     bool reverse, follow;
+    bool touched; /* the cursor was moved; before that it rests on the first row */
     bool markable;
     mono_t hold_until;
     const void **order; /* arranged rows; valid until the next table_arrange() */

@@ -1,0 +1,556 @@
+"""The terminal screen from outside, in tmux, over made-up snapshots (fake_screen.c).
+
+Every test has its own tmux server. Nothing waits a fixed time: texts and flags are polled with a deadline.
+SFPROXY_FAKE_SCREEN names a built program; without it the program is compiled once."""
+import os
+import pathlib
+import pty
+import random
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+import unicodedata
+import uuid
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEADLINE = 10
+
+pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="needs tmux")
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    given = os.environ.get("SFPROXY_FAKE_SCREEN")
+    if given:
+        return given
+    out = tmp_path_factory.mktemp("fake") / "fake_screen"
+    sources = [ROOT / "tests/tui/fake_screen.c", ROOT / "src/meter/record.c"]
+    sources += [ROOT / "src/control/snapshot.c", ROOT / "src/control/command.c"]
+    for folder in ("ui/tui", "src/base", "src/pool"):
+        sources += sorted((ROOT / folder).glob("*.c"))
+    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Isrc", "-I.", "-O1", "-g", "-ffunction-sections", "-Wl,--gc-sections"]
+    libs = ["-lncursesw", "-ltinfo", "-lcrypto", "-lcjson", "-lpthread"]
+    subprocess.run(["gcc", *flags, "-o", str(out), *map(str, sources), *libs], cwd=ROOT, check=True)
+    return str(out)
+
+
+def until(what, condition, deadline=DEADLINE):
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {deadline} s: {what}"
+        time.sleep(0.03)
+
+
+def cells(line):
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line
+    )
+
+
+class Screen:
+    """A shell in tmux that ran the program; the shell stays when the program ends."""
+
+    def __init__(self, program, tmp_path, width=80, height=24, args="", env="", shell=False):
+        self.socket = "sf" + uuid.uuid4().hex[:10]
+        self.trace = tmp_path / f"trace-{self.socket}"
+        self.width, self.height = width, height
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", str(width), "-y", str(height),
+                  "env -i PATH=$PATH HOME=/tmp TERM=tmux-256color LC_ALL=C.UTF-8 PS1='SHELL> ' bash --norc --noprofile -i")
+        until("shell", lambda: "SHELL>" in self.text())
+        self.tmux("set-option", "-g", "escape-time", "0")
+        if not shell:
+            self.type(f"FAKE_LOG={self.trace} {env} {program} {args}; echo ended=$?")
+            self.keys("Enter")
+            until("first frame", lambda: "RPM" in self.text() or "headless" in self.text())
+
+    def tmux(self, *args, check=True):
+        r = subprocess.run(["tmux", "-L", self.socket, *args], capture_output=True, text=True, check=False)
+        assert r.returncode == 0 or not check, r.stderr
+        return r.stdout
+
+    def text(self, *options):
+        return self.tmux("capture-pane", "-p", *options, "-t", "t")
+
+    def flags(self):
+        return self.tmux("display", "-p", "-t", "t", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()
+
+    def keys(self, *keys):
+        self.tmux("send-keys", "-t", "t", *keys)
+
+    def type(self, text):
+        self.tmux("send-keys", "-t", "t", "-l", text)
+
+    def raw(self, data):
+        self.tmux("send-keys", "-t", "t", "-H", *[f"{b:02x}" for b in data])
+
+    def wait(self, text, deadline=DEADLINE):
+        return until(f"{text!r} on the screen", lambda: re.search(text, self.text()), deadline)
+
+    def gone(self, text):
+        until(f"{text!r} gone", lambda: not re.search(text, self.text()))
+
+    def asked(self):
+        """What the screen asked the control thread for, settings left out."""
+        if not self.trace.exists():
+            return []
+        lines = self.trace.read_text().splitlines()
+        return [l for l in lines if not l.startswith(("log ", "setting "))]
+
+    def pid(self):
+        shell = self.tmux("display", "-p", "-t", "t", "#{pane_pid}").strip()
+        r = subprocess.run(["pgrep", "-P", shell, "fake_screen"], capture_output=True, text=True, check=False)
+        return int(r.stdout.split()[0]) if r.stdout.split() else None
+
+    def resize(self, width, height):
+        self.width, self.height = width, height
+        self.tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
+
+    def close(self):
+        self.tmux("kill-server", check=False)
+
+
+@pytest.fixture
+def screen(program, tmp_path):
+    made = []
+
+    def make(**options):
+        made.append(Screen(program, tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for s in made:
+        s.close()
+
+
+def body(text):
+    """Without the lines that change by themselves: the tab bar has a clock."""
+    return "\n".join(text.splitlines()[1:])
+
+
+SIZES = [(1, 1), (2, 3), (20, 5), (39, 11), (40, 12), (79, 23), (80, 24), (110, 30), (184, 39), (120, 35), (250, 60), (80, 24)]
+
+
+@pytest.mark.parametrize("keys", [["1"], ["2"], ["2", "Enter"], ["3"], ["3", "Enter"], ["4", "Enter"], ["5"], ["6"],
+                                  ["q"], ["2", "D"], ["2", "a"], ["2", "/"]])
+def test_every_size(screen, keys):
+    s = screen()
+    s.keys(*keys)
+    for width, height in SIZES:
+        s.resize(width, height)
+        if width >= 40 and height >= 12:
+            s.wait(r"\d\d:\d\d:\d\d")
+            s.wait("Esc|q quit|quit|退出")
+        elif width >= 20:
+            s.wait("sfproxy|/|q:|\\?")
+        for line in s.text().splitlines():
+            assert cells(line) <= width
+        assert s.pid()
+
+
+def test_small_window_says_what_it_needs(screen):
+    s = screen(width=38, height=9)
+    s.wait(r"38x9 \(need 40x12\)")
+    s.resize(80, 24)
+    s.wait("1 Overview")
+
+
+def test_escape_never_quits(screen):
+    s = screen()
+    for _ in range(20):
+        s.keys("Escape")
+
+    def on_keys():  # an ESC with something right behind it is one unknown chord
+        s.keys("2")
+        return "[2 Keys]" in s.text()
+
+    until("the keys", on_keys)
+    assert s.pid() and s.asked() == []
+
+
+def test_quit_dialog_names_what_is_in_flight(screen):
+    s = screen()
+    s.keys("q")
+    s.wait(r"\d+ requests are in flight")
+    s.keys("Enter")
+    s.gone("Quit sfproxy")
+    s.keys("q")
+    s.wait("Quit sfproxy")
+    s.keys("x")
+    s.keys("Escape")
+    s.gone("Quit sfproxy")
+    assert s.asked() == []
+    s.keys("q")
+    s.wait("Quit sfproxy")
+    s.keys("d")
+    s.wait("ended=0")
+    assert [l.split()[0] for l in s.asked()] == ["drain"]
+
+
+def test_ctrl_c_twice_drains_and_a_third_quits(screen):
+    s = screen()
+    s.keys("C-c")
+    s.wait("Ctrl-C again")
+    assert s.asked() == []
+    s.keys("C-c")
+    until("drain", lambda: [l.split()[0] for l in s.asked()] == ["drain"])
+    s.keys("C-c")
+    s.wait("ended=130")
+    assert [l.split()[0] for l in s.asked()] == ["drain", "quit"]
+
+
+def test_delete_asks_and_disable_can_be_undone(screen):
+    s = screen(args="--frozen")
+    s.keys("2")
+    s.wait("Keys 24")
+    s.type("/laptop\n")
+    s.wait("filter: laptop")
+    for _ in range(9):
+        s.keys("D")
+        until("answer", lambda: re.search(r"Delete 1 keys|delete it there", s.text()))
+        if "Delete 1" in s.text():
+            break
+        s.keys("j")
+    s.wait("Delete 1 keys")
+    s.keys("Enter")
+    s.gone("Delete 1 keys")
+    assert s.asked() == []
+    s.keys("e")
+    s.wait(r"(disabled|enabled) 1 keys\.  u undo")
+    until("command", lambda: len(s.asked()) == 1)
+    s.keys("u")
+    s.wait("undone")
+    first, second = s.asked()
+    assert {first.split()[0], second.split()[0]} == {"disable", "enable"}
+    assert first.split()[1] == second.split()[1]
+    s.keys("u")
+    s.wait("nothing to undo")
+
+
+def test_pasted_keys_are_one_unit_and_never_shown(screen, tmp_path):
+    s = screen(args="--keys 0")
+    s.wait("Welcome to sfproxy")
+    random.seed(5)
+    secrets = ["sk-" + "".join(random.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(48)) for _ in range(98)]
+    lines = secrets + [secrets[3], "this line is qqq DDD eee no key"]
+    paste = tmp_path / "paste"
+    paste.write_text("\n".join(lines))
+    s.keys("a")
+    s.wait("Add keys")
+    s.tmux("load-buffer", str(paste))
+    s.tmux("paste-buffer", "-p", "-t", "t")
+    s.wait("98 new, 1 duplicate, 1 ignored")
+    assert s.asked() == []
+    s.keys("Enter")
+    s.wait("98 keys added, 1 duplicate")
+    assert [l.split()[0] for l in s.asked()] == ["add"]
+    seen = s.text("-S", "-")
+    for tab in "123456":
+        s.keys(tab)
+        s.wait(rf"\[{tab} ")
+        seen += s.text()
+    seen += s.trace.read_text()
+    for secret in secrets:
+        assert secret[7:-4] not in seen
+
+
+def test_unknown_escapes_are_swallowed(screen):
+    s = screen(args="--frozen")
+    s.keys("2")
+    s.wait(r"\[2 Keys\]")
+    random.seed(3)
+    s.raw(b"\x1b[I")
+    s.raw(b"\x1b[O")
+    s.raw(b"\x1b[?99z")
+    s.raw(b"\x1bOz")
+    s.raw(b"\x1bD")
+    for _ in range(100):
+        middle = "".join(random.choice("0123456789;?>") for _ in range(random.randrange(6)))
+        s.raw(b"\x1b[" + middle.replace("<", "").encode() + random.choice("abcdegjknpqrstuvwxyz").encode())
+    s.keys("5")
+    s.wait(r"\[5 Log\]")
+    assert s.pid() and s.asked() == []
+
+
+ENDS = {
+    "quit": lambda s: s.keys("q", "Q"),
+    "term": lambda s: os.kill(s.pid(), signal.SIGTERM),
+    "segv": lambda s: os.kill(s.pid(), signal.SIGUSR2),
+    "abort": lambda s: os.kill(s.pid(), signal.SIGQUIT),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_terminal_is_restored(screen, end):
+    s = screen()
+    until("modes on", lambda: s.flags() == "1 1 0")
+    ENDS[end](s)
+    s.wait("ended=")
+    until("flags", lambda: s.flags() == "0 0 1")
+    s.keys("Enter")
+    s.type("stty -a | tr ' ;' '\\n\\n' | grep -cxE 'icanon|echo|isig|ixon'")
+    s.keys("Enter")
+    s.wait(r"(?m)^4$")
+
+
+def test_suspend_asks_first_and_comes_back(screen):
+    s = screen()
+    s.keys("C-z")
+    s.wait("would freeze the proxy")
+    s.keys("C-z")
+    s.wait("Stopped")
+    until("flags", lambda: s.flags() == "0 0 1")
+    s.type("fg\n")
+    until("flags", lambda: s.flags() == "1 1 0")
+    s.wait("1 Overview")
+    s.keys("2")
+    s.wait(r"\[2 Keys\]")
+
+
+def test_hide_and_show(screen):
+    s = screen()
+    s.keys("q", "h")
+    until("hidden", lambda: s.flags() == "0 0 1")
+    s.wait("serves on")
+    s.keys("Enter")
+    until("shown", lambda: s.flags() == "1 1 0")
+    s.wait("1 Overview")
+    flags = [l.rsplit("=", 1)[1] for l in s.asked() if l.startswith("screen_hidden")]
+    assert flags == ["1", "0"]
+
+
+def test_stderr_goes_to_the_log_view_and_back_at_the_end(screen):
+    s = screen()
+    os.kill(s.pid(), signal.SIGUSR1)
+    s.keys("5")
+    s.wait("stderr: a library complains loudly")
+    s.keys("1")
+    s.wait(r"\[1 Overview\]")
+    assert "complains" not in s.text()
+    os.kill(s.pid(), signal.SIGTERM)
+    s.wait("(?m)^a library complains loudly")
+
+
+def test_a_terminal_that_is_gone_ends_the_screen(screen):
+    s = screen()
+    pid, trace = s.pid(), s.trace
+    s.close()
+    until("process ended", lambda: not pathlib.Path(f"/proc/{pid}").exists())
+    assert "hangup" in trace.read_text()
+
+
+def test_a_frozen_terminal_blocks_nothing(program, tmp_path):
+    beat = tmp_path / "beat"
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8")
+        os.execv(program, [program, "--heartbeat", str(beat)])
+    try:
+        import fcntl
+        import struct
+        import termios
+
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+        until("first bytes", lambda: select.select([fd], [], [], 0.1)[0])
+        for key in b"2345112345" * 20:  # every key is a frame that nobody reads
+            os.write(fd, bytes([key]))
+            time.sleep(0.02)
+        before = beat.stat().st_size
+        until("the main thread goes on", lambda: beat.stat().st_size >= before + 10)
+        os.kill(pid, signal.SIGTERM)
+        until("ends within its limit", lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 5)
+        pid = 0
+    finally:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os.close(fd)
+
+
+@pytest.mark.parametrize("view", "234")
+def test_chinese_leaves_no_residue(screen, view):
+    s = screen(args="--frozen --lang zh --keys 60")
+    s.keys(view)
+    s.wait(rf"\[{view} ")
+    random.seed(int(view))
+    for _ in range(50):
+        s.keys(random.choice(["j", "k", "NPage", "PPage", "G", "g", "L"]))
+    s.keys("Escape")
+    s.keys("j")
+    picture = until("a still picture", lambda: still(s))
+    s.keys("C-l")
+    assert until("a still picture", lambda: still(s)) == picture
+    for line in picture.splitlines():
+        assert cells(line) <= 80
+
+
+def still(s):
+    """The picture, once two looks agree; ages and toasts are left out."""
+    def look():
+        lines = s.text().splitlines()[2:-2]
+        return "\n".join(re.sub(r"\d+s\b|\d+\.\d\d", "#", l) for l in lines)
+
+    first = look()
+    time.sleep(0.4)
+    return first if look() == first else None
+
+
+HINTS = {"1": "a w c p", "2": "Spc e t T a D r s B", "3": "b f Tab / s", "4": "Enter x f e F", "5": "F v /", "6": "/ p"}
+
+
+@pytest.mark.parametrize("view", HINTS)
+def test_the_bottom_line_names_the_keys(screen, view):
+    s = screen(width=120, height=30)
+    s.keys(view)
+    s.wait(rf"\[{view} ")
+    words = s.text().splitlines()[-1].split()
+    for key in HINTS[view].split() + ["?", "q"]:
+        assert key in words or key == "B"
+
+
+def test_a_key_of_another_view_says_where_it_works(screen):
+    s = screen()
+    s.keys("B")
+    s.wait("B works in 2 Keys")
+
+
+def test_readonly(screen):
+    s = screen(args="--readonly")
+    s.keys("2")
+    s.wait("READ-ONLY")
+    for key in "etDarbETB":
+        s.keys(key)
+        s.wait("read-only: this screen")
+    assert s.asked() == []
+
+
+def test_full_width_letters_of_an_input_method(screen):
+    s = screen()
+    s.type("２")
+    s.wait(r"\[2 Keys\]")
+    s.type("／")
+    s.type("lap")
+    s.wait("filter: lap")
+    s.keys("Escape")
+    s.gone("filter: lap")
+    s.type("？")
+    s.wait(r"\[6 Help\]")
+
+
+def test_the_filter_stays_with_its_view(screen):
+    s = screen(args="--frozen")
+    s.keys("2")
+    s.type("/laptop\n")
+    s.wait(r"filter: laptop \(\d+\)")
+    s.keys("4")
+    s.gone("filter:")
+    s.keys("2")
+    s.wait("filter: laptop")
+    s.keys("Escape")
+    s.gone("filter:")
+
+
+def test_testing_all_shows_progress_and_stops(screen):
+    s = screen(args="--keys 200")
+    s.keys("2", "T")
+    s.wait("test 200 keys")
+    s.keys("y")
+    until("command", lambda: [l.split()[0] for l in s.asked()] == ["test_all"])
+    s.keys("3")
+    s.wait(r"test \d+/200", 15)
+    s.keys("Escape")
+    s.wait(r"tested \d+ of 200, cancelled")
+
+
+def test_mouse(screen):
+    s = screen(width=250, height=30, args="--frozen")
+    s.keys("2")
+    s.wait(r"\[2 Keys\]")
+    s.raw(b"\x1b[<0;235;10M\x1b[<0;235;10m")
+    until("row 10", lambda: s.text().splitlines()[9].startswith(">"))
+    s.raw(b"\x1b[<65;10;10M")
+    until("wheel", lambda: s.text().splitlines()[12].startswith(">"))
+    assert s.asked() == []
+    s.keys("m")
+    until("mouse off", lambda: s.flags().split()[1] == "0")
+    s.keys("m")
+    until("mouse on", lambda: s.flags().split()[1] == "1")
+
+
+def test_no_color(screen):
+    s = screen(env="NO_COLOR=1")
+    for view in "123456":
+        s.keys(view)
+        s.wait(rf"\[{view} ")
+        codes = re.findall(r"\x1b\[([0-9;]*)m", s.text("-e"))
+        used = {c for code in codes for c in code.split(";")}
+        assert not used & {"38", "48", *map(str, range(30, 38)), *map(str, range(40, 48))}
+
+
+def test_ascii(screen):
+    s = screen(env="SFPROXY_ASCII=1", args="--lang zh")
+    for view in "123456":
+        s.keys(view)
+        s.wait(rf"\[{view} ")
+        assert s.text().isascii()
+
+
+@pytest.mark.parametrize("setup", ["TERM=dumb", "TERM=", "TERM=nosuch", "</dev/null", "| cat"])
+def test_headless(program, screen, setup):
+    s = screen(shell=True)
+    s.type(f"{setup} {program}" if setup.startswith("TERM") else f"{program} {setup}")
+    s.keys("Enter")
+    s.wait("headless: ")
+    assert s.flags() == "0 0 1"
+
+
+def test_an_entry_missing_here_falls_back(program, screen):
+    s = screen(env="TERM=xterm-kitty")
+    s.wait("1 Overview")
+
+
+def test_privacy_hides(screen):
+    s = screen(args="--privacy", width=120, height=35)
+    for view in "124":
+        s.keys(view)
+        s.wait(rf"\[{view} ")
+        text = s.text()
+        assert not re.search(r"sk-\w{4}\.\.\w{4}|10\.0\.0\.\d|\d\d\.\d\d (api|set)", text)
+
+
+def test_pause_freezes_the_picture(screen):
+    s = screen()
+    s.keys("4", "p")
+    s.wait("PAUSED")
+    first = body(s.text()).splitlines()[:-2]
+    time.sleep(1)
+    assert body(s.text()).splitlines()[:-2] == first
+    s.keys("p")
+    s.gone("PAUSED")
+    until("moves", lambda: body(s.text()).splitlines()[:-2] != first)
+
+
+def test_errors_stay_until_a_key(screen):
+    s = screen()
+    s.type(":reload\n")
+    s.wait("unknown option")
+    time.sleep(1)
+    assert "unknown option" in s.text()
+    s.keys("5")
+    s.wait(r"E screen: reload: sfproxy.conf:12")
+
+
+def test_language_at_run_time(screen):
+    s = screen()
+    s.keys("L")
+    s.wait("总览")
+    s.type(":lang en\n")
+    s.wait("1 Overview")
+    assert "setting subject=ui.lang text=zh" in s.trace.read_text()
