@@ -128,7 +128,8 @@ static void dress_key(size_t i)
     unsigned kind = i < 8 ? (unsigned)i : rnd(12);
     str_copy(k->label, sizeof k->label, str_of(labels[i % ARRAY_LEN(labels)]));
     k->class = i % 3 == 1 ? CLASS_FREE : CLASS_PAID;
-    str_copy(k->class_evidence, sizeof k->class_evidence, str_of(k->class == CLASS_PAID ? "served deepseek-ai/DeepSeek-V3" : "paid refused 30001"));
+    str_copy(k->class_evidence, sizeof k->class_evidence,
+             str_of(k->class == CLASS_PAID ? "served deepseek-ai/DeepSeek-V3" : "paid refused 30001"));
     k->state = KEY_READY;
     k->from_file = i % 5 == 2;
     snprintf(k->origin, sizeof k->origin, k->from_file ? "/home/me/keys.txt:%zu" : "run time", i + 1);
@@ -152,7 +153,8 @@ static void dress_key(size_t i)
         k->last_error.at.ms = now.ms - 30000;
         k->last_error.status = 429;
         k->last_error.verdict = VERDICT_RATE_MINUTE;
-        str_copy(k->last_error.message, sizeof k->last_error.message, STR("Request was rejected due to rate limiting: TPM limit reached"));
+        str_copy(k->last_error.message, sizeof k->last_error.message,
+                 STR("Request was rejected due to rate limiting: TPM limit reached"));
     } else if (kind == 6) {
         k->state = KEY_BAD;
         k->class = CLASS_INVALID;
@@ -175,7 +177,8 @@ static void make_keys(size_t n)
 {
     char secret[64];
     for (size_t i = 0; i < n && i < KEYS_MAX; i++) {
-        snprintf(secret, sizeof secret, "sk-%08x%08x%08x%08x", rnd(65536) * 7919u, rnd(65536) * 104729u, rnd(65536), rnd(65536) * 31337u);
+        snprintf(secret, sizeof secret, "sk-%08x%08x%08x%08x", rnd(65536) * 7919u, rnd(65536) * 104729u, rnd(65536),
+                 rnd(65536) * 31337u);
         make_key(i, secret);
         dress_key(i);
     }
@@ -286,7 +289,8 @@ static void step(void)
         }
         if (s->view.state != KEY_READY && s->view.state != KEY_BUSY) continue;
         s->view.in_flight = 0;
-        for (size_t q = 0; q < fake.live_count; q++) s->view.in_flight += strcmp(fake.requests[q].r.key_id, s->view.id) == 0;
+        for (size_t q = 0; q < fake.live_count; q++)
+            s->view.in_flight += strcmp(fake.requests[q].r.key_id, s->view.id) == 0;
         s->view.state = s->view.in_flight ? KEY_BUSY : KEY_READY;
         if (rnd(4) == 0) s->meter.rates.rpm = rnd(60);
     }
@@ -428,7 +432,10 @@ static void carry_out(void *reader, struct mail *mail)
     struct key_view *k = find(c->subject);
     if (fake.trace) {
         fprintf(fake.trace, "%s subject=%s text=%s number=%llu flag=%d\n", command_name(c->kind), c->subject,
-                c->kind == CMD_KEYS_ADD ? "(keys)" : c->text ? c->text : "", (unsigned long long)c->number, c->flag);
+                c->kind == CMD_KEYS_ADD ? "(keys)"
+                : c->text               ? c->text
+                                        : "",
+                (unsigned long long)c->number, c->flag);
         fflush(fake.trace);
     }
     switch (c->kind) {
@@ -574,7 +581,7 @@ static void run(struct ui *ui, int sigfd, const char *beat)
 
 static int block_signals(void)
 {
-    static const int list[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGTSTP, SIGCONT,
+    static const int list[] = {SIGINT,   SIGTERM, SIGHUP,  SIGQUIT, SIGTSTP, SIGCONT,
                                SIGWINCH, SIGTTOU, SIGTTIN, SIGUSR1, SIGUSR2};
     sigset_t set;
     sigemptyset(&set);

@@ -149,7 +149,7 @@ def test_every_size(screen, keys):
             s.wait(r"\d\d:\d\d:\d\d")
             s.wait("Esc|q quit|quit|退出")
         elif width >= 20:
-            s.wait("sfproxy|/|q:|\\?")
+            s.wait("sfproxy|/|q:|Add keys|\\?")
         for line in s.text().splitlines():
             assert cells(line) <= width
         assert s.pid()
