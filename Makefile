@@ -157,6 +157,38 @@ fuzz:
 	  echo "== $$f"; build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/fuzz/$$f tests/fuzz/seeds/$$f 2>&1 | tail -n 8; \
 	done
 
+# --- lint: layers, lengths, calls, docs (pytest), cppcheck, formatting; make format changes the files ---
+CHECKED     := $(wildcard src/*.c src/*/*.c ui/tui/*.c tests/bench/*.c tests/upstream/*.c tests/upstream/traffic/*.c)
+FORMAT_SKIP := src/conf/options.h ui/tui/bindings.h # tables in macros that clang-format takes apart
+FORMATTED    = $(filter-out $(FORMAT_SKIP),$(wildcard $(addsuffix /*.[ch],src src/* ui/tui tests/unit tests/fuzz tests/upstream \
+               tests/upstream/traffic tests/bench)))
+
+lint:
+	$(call need_packages,python3-pytest $(LINT_PACKAGES))
+	$(or $(PYTHON),/usr/bin/python3) -m pytest -q -W ignore tests/lint
+	cppcheck --enable=warning,performance,portability --error-exitcode=1 --quiet --inline-suppr -j$$(nproc) --std=c11 \
+	  --suppressions-list=tests/lint/cppcheck.txt --template='{file}:{line}: {severity}: {message} [{id}]' $(CPPFLAGS) $(CHECKED)
+	clang-format --dry-run -Werror $(FORMATTED)
+
+format:
+	$(call need_packages,clang-format)
+	clang-format -i $(FORMATTED)
+
+# --- bench: make bench [BENCH=a,b,c,d] [BENCH_REPS=3] [BENCH_STREAMS=1000,2000,9900] [BENCH_SECONDS=4] [BENCH_WRITE=1] ---
+BENCH         ?= a,b,c,d
+BENCH_REPS    ?= 3
+BENCH_STREAMS ?= 1000
+BENCH_SECONDS ?= 4
+
+build/bench/load: tests/bench/load.c
+	@mkdir -p build/bench
+	$(CC) -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o $@ $<
+
+bench: all build/standin build/bench/load
+	$(call need_packages,python3 $(BENCH_PACKAGES))
+	@python3 tests/bench/bench.py --parts $(BENCH) --reps $(BENCH_REPS) --streams $(BENCH_STREAMS) --seconds $(BENCH_SECONDS) \
+	  $(if $(BENCH_WRITE),--write) $(BENCH_MORE)
+
 # --- installing ---
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/sfproxy

@@ -266,7 +266,8 @@ static int parse_field(struct head *h, struct facts *f, struct str line, size_t 
 
 /* ---- judgement ---- */
 
-/* Transfer-Encoding is not exactly "chunked": 501 for a clean list of codings we don't have, else 400. */
+/* Transfer-Encoding is not exactly "chunked": 501 for a clean list of codings we don't have with chunked as the last
+ * one, else 400, because nobody knows where the body ends (RFC 9112 §6.3). */
 static int refuse_coding(struct str list)
 {
     struct str coding;
@@ -277,7 +278,7 @@ static int refuse_coding(struct str list)
         if (!coding.n || !all_of(coding, TCHAR) || chunked_seen) return -400;
         chunked_seen = str_ieq(coding, STR("chunked"));
     }
-    return -501;
+    return chunked_seen ? -501 : -400;
 }
 
 static int judge(struct head *h, const struct facts *f)

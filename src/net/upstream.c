@@ -70,6 +70,7 @@ struct call {
     bool sent_told;
     bool refresh; /* ended by us, to start again */
     bool fresh;   /* started again, on a connection of its own */
+    bool big_steps;
     unsigned sends;
     uint64_t bytes_down;
     struct body *body;
@@ -92,6 +93,15 @@ static void give_up(struct call *c, enum call_result r, const char *sentence)
     c->fault = sentence;
 }
 
+/* Once it was sent and the final head is there, libcurl never reads it again: a long answer holds no upload. */
+static void release_body(struct call *c)
+{
+    if (!c->body || !c->sent_told || !c->reply.complete) return;
+    curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, NULL);
+    body_put(c->body);
+    c->body = NULL;
+}
+
 static void check_sent(struct call *c)
 {
     curl_off_t up = 0;
@@ -100,6 +110,7 @@ static void check_sent(struct call *c)
     if (c->body && (uint64_t)up < c->body->bytes.len) return;
     c->sent_told = true;
     list_remove(&c->sending);
+    release_body(c);
     if (c->ops->on_sent) c->ops->on_sent(c->arg);
 }
 
@@ -144,6 +155,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
     case REPLY_FINAL: break;
     }
     check_sent(c);
+    release_body(c);
     if (c->ops->on_head) c->ops->on_head(c->arg, &head);
     return c->ops == &no_ops ? 0 : len;
 }
@@ -274,14 +286,14 @@ static void call_recycle(struct call *c)
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(c->easy, CURLOPT_RESOLVE, NULL);
     curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, NULL);
-    if (c->body && c->body->bytes.len >= BIG_BODY) curl_easy_setopt(c->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)STEP);
+    if (c->big_steps) curl_easy_setopt(c->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)STEP);
     body_put(c->body);
     addrs_put(c->addrs);
     c->body = NULL;
     c->addrs = NULL;
     c->shard = NULL;
     c->fault = NULL;
-    c->paused = c->held = c->sent_told = c->refresh = c->fresh = false;
+    c->paused = c->held = c->sent_told = c->refresh = c->fresh = c->big_steps = false;
     c->sends = 0;
     c->bytes_down = 0;
     c->errbuf[0] = '\0';
@@ -415,7 +427,8 @@ static void set_body(struct call *c, const struct call_spec *spec)
         curl_easy_setopt(e, CURLOPT_POST, 1L);
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)bytes.n);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, bytes.p);
-        if (bytes.n >= BIG_BODY) curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)BIG_STEP);
+        c->big_steps = bytes.n >= BIG_BODY;
+        if (c->big_steps) curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)BIG_STEP);
     }
     bool plain = strcmp(spec->method, has_body ? "POST" : "GET") == 0 || strcmp(spec->method, "HEAD") == 0;
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, plain ? NULL : spec->method);

@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "proxy/exchange.h"
 
+enum { OUR_HEADERS = 500 }; /* most bytes of the lines that answers get from us */
+
 void answer_cors_headers(struct buf *h)
 {
     buf_puts(h, "Access-Control-Allow-Origin: *\r\n"
@@ -14,8 +16,14 @@ void answer_common_headers(struct buf *h, const struct exchange *e)
 {
     answer_cors_headers(h);
     if (!e) return;
-    buf_printf(h, "x-request-id: %s\r\n", e->request_id);
-    if (e->admitted) buf_printf(h, "x-sfproxy-attempts: %u\r\n", (unsigned)e->tries + (e->lease.seq != 0));
+    buf_puts(h, "x-request-id: ");
+    buf_puts(h, e->request_id);
+    buf_puts(h, "\r\n");
+    unsigned tries = (unsigned)e->tries + (e->lease.seq != 0);
+    if (e->admitted && tries == 1)
+        buf_puts(h, "x-sfproxy-attempts: 1\r\n");
+    else if (e->admitted)
+        buf_printf(h, "x-sfproxy-attempts: %u\r\n", tries);
 }
 
 void answer_preflight(struct conn *c, const struct head *h)
@@ -165,6 +173,7 @@ void answer_no_key(struct exchange *e, const struct pick *pick)
 
 static void reply_headers(struct buf *h, const struct exchange *e)
 {
+    buf_reserve(h, e->reply_headers.len + OUR_HEADERS);
     buf_add_str(h, buf_str(&e->reply_headers));
     answer_common_headers(h, e);
     if (e->is_stream) buf_puts(h, "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");

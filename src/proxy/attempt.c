@@ -7,17 +7,28 @@
 #include "base/secret.h"
 #include "proxy/exchange.h"
 
-enum { COMMENT_EVERY_MS = 15000 };
+enum {
+    COMMENT_EVERY_MS = 15000,
+    REPLY_HEAD_FIRST = 250, /* room for what the platform usually says */
+};
 
 /* Header lines of the client that the platform may see. Everything else (credentials, cookies, hop-by-hop fields,
  * forwarding fields) stays here. */
-static const char *const passed_up[] = {"Content-Type", "Accept",      "anthropic-version",  "anthropic-beta",
-                                        "X-Trace-Id",   "traceparent", "X-Enable-Watermark", "Range"};
+static const struct str passed_up[] = {STR("Content-Type"),      STR("Accept"),     STR("anthropic-version"),
+                                       STR("anthropic-beta"),    STR("X-Trace-Id"), STR("traceparent"),
+                                       STR("X-Enable-Watermark"), STR("Range")};
 /* Header lines of the platform that the client may see: about the body, and others. */
-static const char *const passed_with_body[] = {"content-type", "content-encoding", "content-disposition",
-                                               "content-range"};
-static const char *const passed_down[] = {"retry-after", "x-siliconcloud-trace-id", "x-trace-id",
-                                          "x-siliconflow-trace-id"};
+static const struct str passed_with_body[] = {STR("content-type"), STR("content-encoding"), STR("content-disposition"),
+                                              STR("content-range")};
+static const struct str passed_down[] = {STR("retry-after"), STR("x-siliconcloud-trace-id"), STR("x-trace-id"),
+                                         STR("x-siliconflow-trace-id")};
+
+/* A request towards the platform as text, in the worker's scratch memory: nothing is allocated per try. */
+struct request_text {
+    const char *url;
+    const char *lines[ARRAY_LEN(passed_up)];
+    size_t count;
+};
 
 char *attempt_url(const struct conf *c, const char *path, struct str query)
 {
@@ -25,25 +36,66 @@ char *attempt_url(const struct conf *c, const char *path, struct str query)
 }
 
 /* What Connection names is meant for us alone. */
-static bool is_hop_by_hop(const struct head *h, const char *name)
+static bool is_hop_by_hop(const struct head *h, struct str name)
 {
     for (size_t i = 0; i < h->field_count; i++) {
         struct str options = h->fields[i].value, option;
         if (!str_ieq(h->fields[i].name, STR("connection"))) continue;
         while (str_split(&options, ',', &option))
-            if (str_ieq(str_trim(option), str_of(name))) return true;
+            if (str_ieq(str_trim(option), name)) return true;
     }
     return false;
 }
 
-static size_t collect_headers(const struct head *h, char *lines[], size_t room)
+/* Index of the name, case ignored; `count` when it is not there. */
+static size_t index_of(struct str name, const struct str names[], size_t count)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(passed_up) && n < room; i++) {
-        struct str value = head_value(h, passed_up[i]);
-        if (value.n && !is_hop_by_hop(h, passed_up[i])) lines[n++] = xasprintf("%s: %.*s", passed_up[i], STR_ARG(value));
+    size_t i = 0;
+    while (i < count && !(names[i].n == name.n && str_ieq(names[i], name))) i++;
+    return i;
+}
+
+/* values[i]: of the first field named passed_up[i]. Returns the bytes they need as lines. */
+static size_t collect_headers(const struct head *h, struct str values[])
+{
+    bool seen[ARRAY_LEN(passed_up)] = {false};
+    size_t need = 0;
+    for (size_t i = 0; i < h->field_count; i++) {
+        const struct head_field *f = &h->fields[i];
+        size_t k = index_of(f->name, passed_up, ARRAY_LEN(passed_up));
+        if (k == ARRAY_LEN(passed_up) || seen[k]) continue;
+        seen[k] = true;
+        if (is_hop_by_hop(h, passed_up[k])) continue;
+        values[k] = f->value;
+        need += passed_up[k].n + f->value.n + 3;
     }
-    return n;
+    return need;
+}
+
+static char *put(char *to, struct str s)
+{
+    if (s.n) memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
+static void write_request(struct exchange *e, struct request_text *r)
+{
+    const struct head *h = conn_head(e->conn);
+    struct str values[ARRAY_LEN(passed_up)] = {{NULL, 0}}, base = str_of(e->conf->api_url), path = str_of(e->route.path);
+    size_t need = collect_headers(h, values) + base.n + path.n + h->query.n + 3;
+    struct proxy *p = e->p;
+    if (need > p->scratch_room) p->scratch = xrealloc(p->scratch, p->scratch_room = MAX(need, (size_t)4096), 1);
+    char *at = p->scratch;
+    *r = (struct request_text){.url = at};
+    at = put(put(put(at, base), STR("/")), path);
+    if (h->query.n) at = put(put(at, STR("?")), h->query);
+    *at++ = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(passed_up); i++) {
+        if (!values[i].n) continue;
+        r->lines[r->count++] = at;
+        at = put(put(put(at, passed_up[i]), STR(": ")), values[i]);
+        *at++ = '\0';
+    }
 }
 
 static void on_sent(void *arg)
@@ -80,15 +132,13 @@ static void forget_last_try(struct exchange *e)
 
 void attempt_start(struct exchange *e)
 {
-    char *lines[ARRAY_LEN(passed_up)];
-    const struct head *h = conn_head(e->conn);
-    size_t n = collect_headers(h, lines, ARRAY_LEN(lines));
-    char *url = attempt_url(e->conf, e->route.path, h->query);
+    struct request_text text;
+    write_request(e, &text);
     bool has_body = e->body != NULL || strcmp(e->method, "POST") == 0;
     struct call_spec spec = {.method = e->method,
-                             .url = url,
-                             .headers = (const char *const *)lines,
-                             .header_count = n,
+                             .url = text.url,
+                             .headers = text.lines,
+                             .header_count = text.count,
                              .auth = e->lease.auth,
                              .body = e->body,
                              .has_body = has_body,
@@ -101,8 +151,6 @@ void attempt_start(struct exchange *e)
         mono_add(loop_now(e->p->loop), e->conf->upstream_connect_timeout + e->conf->upstream_first_byte_timeout);
     e->call = upstream_start(e->p->upstream, &spec, &ops, e);
     exchange_timer_arm(e);
-    free(url);
-    for (size_t i = 0; i < n; i++) free(lines[i]);
 }
 
 static void record_try(struct exchange *e, enum verdict v)
@@ -187,21 +235,24 @@ static bool printable(struct str s)
     return true;
 }
 
-static bool is_one_of(struct str name, const char *const names[], size_t count)
+static bool is_one_of(struct str name, const struct str names[], size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (str_ieq(name, str_of(names[i]))) return true;
-    return false;
+    return index_of(name, names, count) < count;
 }
 
 static void keep_header(struct exchange *e, const struct head_field *f)
 {
-    if (f->value.n < 1024 && printable(f->value))
-        buf_printf(&e->reply_headers, "%.*s: %.*s\r\n", STR_ARG(f->name), STR_ARG(f->value));
+    if (f->value.n >= 1024 || !printable(f->value)) return;
+    if (!buf_reserve(&e->reply_headers, f->name.n + f->value.n + 4)) return; /* a whole line or nothing */
+    buf_add_str(&e->reply_headers, f->name);
+    buf_add(&e->reply_headers, ": ", 2);
+    buf_add_str(&e->reply_headers, f->value);
+    buf_add(&e->reply_headers, "\r\n", 2);
 }
 
 static void keep_headers(struct exchange *e, const struct call_head *h)
 {
+    buf_reserve(&e->reply_headers, REPLY_HEAD_FIRST);
     for (size_t i = 0; i < h->field_count; i++)
         if (is_one_of(h->fields[i].name, passed_with_body, ARRAY_LEN(passed_with_body))) keep_header(e, &h->fields[i]);
     e->body_headers = e->reply_headers.len;

@@ -91,7 +91,7 @@ static struct exchange *exchange_new(struct proxy *p, struct conn *c, const stru
     e->conn = c;
     e->conf = conf_get(p->conf);
     e->route = *route;
-    snprintf(e->client, sizeof e->client, "%s", client);
+    str_copy(e->client, sizeof e->client, str_of(client));
     e->begun = loop_now(p->loop);
     e->begun_wall = wall_now();
     buf_init(&e->gate_bytes, 2 * GATE_BYTES);
@@ -339,6 +339,9 @@ void exchange_bury(void *arg)
 void exchange_free_all(struct proxy *p)
 {
     exchange_bury(p);
+    free(p->scratch);
+    p->scratch = NULL;
+    p->scratch_room = 0;
     while (p->spare) {
         struct exchange *e = p->spare;
         p->spare = (struct exchange *)e->node.next;

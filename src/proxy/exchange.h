@@ -103,6 +103,8 @@ struct proxy {
     struct list probes;
     struct list locals; /* struct local_call.node: being answered */
     struct loop_task bury_task;
+    char *scratch; /* text of the request being started */
+    size_t scratch_room;
     struct exchange *spare; /* freed ones kept for reuse, linked by `spare_next` through node.next */
     unsigned spare_count;
     _Atomic unsigned in_flight;

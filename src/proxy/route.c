@@ -54,7 +54,7 @@ static bool has_dot_segment(const char *path)
 {
     for (const char *p = strstr(path, "/."); p; p = strstr(p + 1, "/.")) {
         const char *end = p + 2 + (p[2] == '.');
-        if (*end == '/' || *end == '\0') return true;
+        if (*end == '/' || *end == ';' || *end == '\0') return true; /* some servers drop "..;x" like ".." */
     }
     return false;
 }

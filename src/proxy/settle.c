@@ -101,7 +101,8 @@ void settle_fill(const struct exchange *e, struct record *r)
     int64_t now_us = mono_us(), begun_us = e->begun.ms * 1000;
     fill_who(e, r);
     if (!r->key_id[0] && e->tries) str_copy(r->key_id, sizeof r->key_id, str_of(e->try_list[e->tries - 1].key_id));
-    snprintf(r->path, sizeof r->path, "/%.62s", e->route.path);
+    r->path[0] = '/';
+    str_copy(r->path + 1, sizeof r->path - 1, str_of(e->route.path));
     str_copy(r->method, sizeof r->method, str_of(e->method));
     r->stream = e->is_stream || e->scan.stream;
     r->status = e->client_status;

@@ -32,7 +32,10 @@ static struct str value_after(const char *p, const char *end)
 static void find_members(struct str json, struct wanted *wanted, size_t count)
 {
     const char *end = json.p + json.n;
+    uint32_t initials = 0; /* a bit for each letter a wanted name begins with: most quotes are done with at a glance */
+    for (size_t i = 0; i < count; i++) initials |= 1u << (wanted[i].quoted.p[1] & 31);
     for (const char *q = json.p; json.n && (q = memchr(q, '"', (size_t)(end - q))); q++) {
+        if (end - q < 2 || !(initials >> (q[1] & 31) & 1)) continue;
         for (struct wanted *w = wanted; w < wanted + count; w++) {
             size_t n = w->quoted.n;
             if ((size_t)(end - q) < n || q[1] != w->quoted.p[1] || memcmp(q, w->quoted.p, n) != 0) continue;

@@ -62,6 +62,7 @@ defaults
   timeout client 300s
   timeout server 300s
   http-reuse always
+  option http-no-delay
 frontend clients
   bind 127.0.0.1:{port} backlog 4096
   default_backend platform
@@ -280,7 +281,7 @@ class Bench:
         text = (
             f"Median of {self.options.reps} rounds, interleaved, each with a freshly started proxy; one worker "
             "(`server.workers = 1`, one nginx process, one HAProxy thread). nginx: `proxy_buffering off`, keep-alive "
-            "upstream, one Authorization header set; HAProxy: `http-reuse always`, the same header. On in sfproxy: 10 "
+            "upstream, one Authorization header set; HAProxy: `http-reuse always`, `option http-no-delay`, the same header. On in sfproxy: 10 "
             "keys in the pool, client key check, whole body read and scanned for the model, answer judged before it is "
             "passed on, usage read from every chunk, accounting, recent list, log. CPU: utime + stime of the process, "
             "all threads. Memory: Pss against before the first stream."

@@ -36,3 +36,22 @@ def start(standin):
 def proxy(start):
     """With three good keys."""
     return start([key("good", n) for n in range(3)])
+
+
+@pytest.fixture
+def untouched(standin):
+    """untouched(p): no request of p was admitted, none reached the platform, no key was touched."""
+    def check(p):
+        snapshot = p.wait_idle()
+        assert standin.requests() == []
+        assert (snapshot["totals"]["rpm"], snapshot["totals"]["tpm"], snapshot["requests"]) == (0, 0, [])
+        assert all((k["rpm"], k["ok"], k["failed"], k["limited"]) == (0, 0, 0, 0) for k in snapshot["keys"])
+    return check
+
+
+@pytest.fixture(scope="module")
+def shared(standin_process):
+    """One process for the tests of a module that leave nothing behind; three good keys."""
+    p = Proxy(standin_process, [key("good", n) for n in range(3)])
+    yield p
+    p.close()

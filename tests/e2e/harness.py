@@ -293,7 +293,7 @@ class Wire:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(30 * SLOW)
         self.sock.connect(proxy.address)
-        self.got = b""
+        self.got = bytearray()
         self.reset_seen = False
         if send is None:
             data = json.dumps(CHAT if body is None else body).encode()
@@ -320,21 +320,34 @@ class Wire:
             self.got += part
 
     def answer(self):
-        """Reads to the end of the connection: (status, body without chunk framing, complete)."""
-        self.read_all()
-        head, _, rest = self.got.partition(b"\r\n\r\n")
+        """Reads one answer: (status, body without chunk framing, complete)."""
+        self.read_until(b"\r\n\r\n")
+        end = self.got.index(b"\r\n\r\n") + 4
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", self.got[:end])
+        while len(self.got) < end + int(length[1]) if length else not self.got.endswith(b"\r\n0\r\n\r\n"):
+            try:
+                part = self.sock.recv(65536)
+            except ConnectionResetError:
+                break
+            if not part:
+                break
+            self.got += part
+        return self.parse()
+
+    def parse(self):
+        head, _, rest = bytes(self.got).partition(b"\r\n\r\n")
         status = int(head.split(b" ")[1])
         length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
         if length:
             return status, rest, len(rest) == int(length[1])
-        body = b""
-        while rest:
-            size, _, rest = rest.partition(b"\r\n")
-            n = int(size, 16)
+        parts, at = [], 0
+        while (line := rest.find(b"\r\n", at)) >= 0:
+            n = int(rest[at:line], 16)
             if n == 0:
-                return status, body, rest == b"\r\n"
-            body, rest = body + rest[:n], rest[n + 2:]
-        return status, body, False
+                return status, b"".join(parts), rest[line:] == b"\r\n\r\n"
+            parts.append(rest[line + 2:line + 2 + n])
+            at = line + 4 + n
+        return status, b"".join(parts), False
 
     def leave(self, how):
         """fin: half closed; close: closed; rst: reset."""

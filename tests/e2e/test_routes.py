@@ -17,17 +17,6 @@ def names(headers):
     return {n.lower() for n, _ in headers}
 
 
-@pytest.fixture
-def untouched(standin):
-    """untouched(p): no request of p was admitted, none reached the platform, no key was touched."""
-    def check(p):
-        snapshot = p.wait_idle()
-        assert standin.requests() == []
-        assert (snapshot["totals"]["rpm"], snapshot["totals"]["tpm"], snapshot["requests"]) == (0, 0, [])
-        assert all((k["rpm"], k["ok"], k["failed"], k["limited"]) == (0, 0, 0, 0) for k in snapshot["keys"])
-    return check
-
-
 # --- paths ---
 @pytest.mark.parametrize("path, query", [
     ("/v1/chat/completions", ""), ("/chat/completions", ""), ("/v1/v1/chat/completions", ""),

@@ -126,8 +126,9 @@ def test_what_fails_before_the_first_byte_is_retried(proxy, standin, act, stream
     answer = proxy.chat(stream=stream)
     assert answer[0] == 200 and b"error" not in answer[2]
     assert not stream or answer[2].endswith(b"data: [DONE]\n\n")
-    assert answer[1]["x-sfproxy-attempts"] == "2"
-    assert last_request(proxy)["attempts"] == 2
+    unseen = "reset_before_head" in act or "close_before_head" in act  # libcurl sends it again on a pooled connection
+    assert answer[1]["x-sfproxy-attempts"] in (("1", "2") if unseen else ("2",))
+    assert str(last_request(proxy)["attempts"]) == answer[1]["x-sfproxy-attempts"]
 
 
 @pytest.mark.parametrize("act", [{"cut": 1}, {"rst": 1}])
@@ -139,7 +140,9 @@ def test_a_plain_answer_that_is_cut_is_retried_while_nothing_was_sent(proxy, sta
 
 
 def test_a_long_plain_answer_that_is_cut_is_a_broken_connection(proxy, standin):
-    standin.rules({"match": {"path": CHATS}, "act": {"big_body": 1 << 20, "cut": 1}})
+    body = {"choices": [{"message": {"content": "x" * 400000}}]}
+    standin.rules({"match": {"path": CHATS}, "act": {"status": 200, "content_type": "application/json", "body": body,
+                                                     "cut": 1}})
     status, body, complete = Wire(proxy, CHAT).answer()
     assert status == 200 and not complete and b'"error"' not in body
     assert len(standin.requests()) == 1

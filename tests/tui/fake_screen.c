@@ -27,7 +27,7 @@ enum { KEYS_MAX = 512, MODELS = 26, REQUESTS_MAX = 400, LOG_MAX = 200 };
 struct control {
     struct mailbox box;
     int wake_fd;
-    pthread_mutex_t lock; /* guards `latest` */
+    pthread_mutex_t lock; /* guards `latest`, `notify` and the log */
     struct snapshot *latest;
     void (*notify)(void *);
     void *notify_arg;
@@ -92,8 +92,7 @@ static const struct {
 static void fake_log(void *arg, const struct log_line *l)
 {
     (void)arg;
-    static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&m);
+    pthread_mutex_lock(&fake.lock);
     if (fake.log_count == LOG_MAX) {
         memmove(fake.log, fake.log + 1, (LOG_MAX - 1) * sizeof *fake.log);
         fake.log_count--;
@@ -103,7 +102,7 @@ static void fake_log(void *arg, const struct log_line *l)
         fprintf(fake.trace, "log %s %s\n", log_level_name(l->level), l->text);
         fflush(fake.trace);
     }
-    pthread_mutex_unlock(&m);
+    pthread_mutex_unlock(&fake.lock);
 }
 
 static void make_key(size_t i, const char *secret)
@@ -371,9 +370,11 @@ static struct snapshot *build(void)
     memcpy(s->requests, fake.requests, fake.request_count * sizeof *s->requests);
     s->request_count = fake.request_count;
     s->live_count = fake.live_count;
+    pthread_mutex_lock(&fake.lock);
     s->log = xcalloc(fake.log_count + 1, sizeof *s->log);
     memcpy(s->log, fake.log, fake.log_count * sizeof *s->log);
     s->log_count = fake.log_count;
+    pthread_mutex_unlock(&fake.lock);
     s->progress = fake.progress;
     return s;
 }
@@ -384,9 +385,9 @@ static void publish(void)
     pthread_mutex_lock(&fake.lock);
     struct snapshot *old = fake.latest;
     fake.latest = s;
+    if (fake.notify) fake.notify(fake.notify_arg); /* only wakes */
     pthread_mutex_unlock(&fake.lock);
     snapshot_put(old);
-    if (fake.notify) fake.notify(fake.notify_arg);
 }
 
 /* --- what the screen calls --- */
@@ -516,15 +517,19 @@ struct snapshot *control_snapshot(struct control *c)
 
 int control_watch(struct control *c, void (*notify)(void *), void *arg)
 {
+    pthread_mutex_lock(&c->lock);
     c->notify_arg = arg;
     c->notify = notify;
+    pthread_mutex_unlock(&c->lock);
     return 1;
 }
 
 void control_unwatch(struct control *c, int handle)
 {
     (void)handle;
+    pthread_mutex_lock(&c->lock);
     c->notify = NULL;
+    pthread_mutex_unlock(&c->lock);
 }
 
 const char *control_setting(struct control *c, const char *name)
@@ -631,6 +636,7 @@ int main(int argc, char **argv)
     struct ui *ui = ui_possible(&why) ? ui_start(&o, &fake, &why) : NULL;
     if (!ui) {
         printf("headless: %s\n", buf_cstr(&why));
+        buf_free(&why);
         return 0;
     }
     run(ui, sigfd, beat);

@@ -17,7 +17,8 @@ static void every_text_fits_its_slot(void **state)
             const char *s = lang_text((enum msg)m, (enum lang)l);
             int cells = lang_cells((enum msg)m);
             if (m != MSG_NONE && !*s) fail_msg("message %d is empty", m);
-            if (cells && text_width(s) > cells) fail_msg("\"%s\" is %d cells wide, its slot %d", s, text_width(s), cells);
+            if (cells && text_width(s) > cells)
+                fail_msg("\"%s\" is %d cells wide, its slot %d", s, text_width(s), cells);
         }
 }
 
@@ -53,8 +54,8 @@ static void placeholders_are_filled(void **state)
  * with up, 2 with 1) share its line. */
 static void every_action_has_help(void **state)
 {
-    static const enum action shared[] = {ACT_DOWN,      ACT_LEFT,      ACT_RIGHT,     ACT_PAGE_DOWN, ACT_HALF_UP,
-                                         ACT_HALF_DOWN, ACT_LAST,      ACT_PREV_VIEW, ACT_SORT_BACK};
+    static const enum action shared[] = {ACT_DOWN,      ACT_LEFT, ACT_RIGHT,     ACT_PAGE_DOWN, ACT_HALF_UP,
+                                         ACT_HALF_DOWN, ACT_LAST, ACT_PREV_VIEW, ACT_SORT_BACK};
     (void)state;
     for (int act = ACT_NONE + 1; act < ACT_COUNT; act++) {
         bool ok = false, bound = false;
@@ -98,12 +99,9 @@ static void language_follows_the_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_text_fits_its_slot),
-        cmocka_unit_test(both_languages_use_the_same_placeholders),
-        cmocka_unit_test(placeholders_are_filled),
-        cmocka_unit_test(every_action_has_help),
-        cmocka_unit_test(no_key_means_two_things),
-        cmocka_unit_test(language_follows_the_environment),
+        cmocka_unit_test(every_text_fits_its_slot), cmocka_unit_test(both_languages_use_the_same_placeholders),
+        cmocka_unit_test(placeholders_are_filled),  cmocka_unit_test(every_action_has_help),
+        cmocka_unit_test(no_key_means_two_things),  cmocka_unit_test(language_follows_the_environment),
     };
     if (!setlocale(LC_CTYPE, "C.UTF-8")) return 1;
     return cmocka_run_group_tests_name("lang", tests, NULL, NULL);

@@ -46,7 +46,8 @@ static int compare(void *arg, const void *a, const void *b, size_t column)
     return ((const struct thing *)a)->value - ((const struct thing *)b)->value;
 }
 
-static const struct column columns[] = {{MSG_COL_KEY, 10, 0, 0, 1, false}, {MSG_COL_RPM, 5, 0, 0, 3, true}, {MSG_COL_NOTE, 8, 50, 0, 2, false}};
+static const struct column columns[] = {
+    {MSG_COL_KEY, 10, 0, 0, 1, false}, {MSG_COL_RPM, 5, 0, 0, 3, true}, {MSG_COL_NOTE, 8, 50, 0, 2, false}};
 static const struct table_spec spec = {columns, ARRAY_LEN(columns), count, row, id, NULL, cell, compare};
 
 static void make(struct table *t)
@@ -144,8 +145,10 @@ static void filters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_cursor_follows_the_row), cmocka_unit_test(marks_survive_filter_and_sort),
-        cmocka_unit_test(rows_may_vanish),            cmocka_unit_test(columns_drop_by_priority),
+        cmocka_unit_test(the_cursor_follows_the_row),
+        cmocka_unit_test(marks_survive_filter_and_sort),
+        cmocka_unit_test(rows_may_vanish),
+        cmocka_unit_test(columns_drop_by_priority),
         cmocka_unit_test(filters),
     };
     if (!setlocale(LC_CTYPE, "C.UTF-8")) return 1;

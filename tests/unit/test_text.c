@@ -19,7 +19,8 @@ static unsigned rnd(unsigned n)
 
 static void fill(char *s, size_t n)
 {
-    static const char *const parts[] = {"a", "中", "，", "✓", "é", "e\xCC\x81", "\xF0\x9F\x98\x80", "\xFF", "\xC3", "\x1B", "\xE2\x80\xAE", "⣿"};
+    static const char *const parts[] = {
+        "a", "中", "，", "✓", "é", "e\xCC\x81", "\xF0\x9F\x98\x80", "\xFF", "\xC3", "\x1B", "\xE2\x80\xAE", "⣿"};
     s[0] = '\0';
     while (strlen(s) + 8 < n && rnd(30)) text_add(s, n, parts[rnd(ARRAY_LEN(parts))]);
 }
@@ -100,8 +101,10 @@ static void input_method_letters_are_ascii(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fit_is_exact),       cmocka_unit_test(fit_cuts_and_pads),
-        cmocka_unit_test(fit_never_overruns), cmocka_unit_test(numbers),
+        cmocka_unit_test(fit_is_exact),
+        cmocka_unit_test(fit_cuts_and_pads),
+        cmocka_unit_test(fit_never_overruns),
+        cmocka_unit_test(numbers),
         cmocka_unit_test(input_method_letters_are_ascii),
     };
     if (!setlocale(LC_CTYPE, "C.UTF-8")) return 1;

@@ -196,8 +196,10 @@ static void strip_states(struct strip *s)
     static const enum key_state good[] = {KEY_READY, KEY_BUSY};
     static const struct {
         enum key_state state[3];
-    } groups[] = {{{KEY_COOLING, KEY_COOLING, KEY_COOLING}}, {{KEY_OFF, KEY_DRAINING, KEY_OFF}},
-                  {{KEY_BAD, KEY_BAD, KEY_BAD}}, {{KEY_UNTESTED, KEY_TESTING, KEY_UNTESTED}}};
+    } groups[] = {{{KEY_COOLING, KEY_COOLING, KEY_COOLING}},
+                  {{KEY_OFF, KEY_DRAINING, KEY_OFF}},
+                  {{KEY_BAD, KEY_BAD, KEY_BAD}},
+                  {{KEY_UNTESTED, KEY_TESTING, KEY_UNTESTED}}};
     size_t n[KEY_STATE_COUNT] = {0};
     char text[32];
     const struct snapshot *snap = s->a->snap;
@@ -285,14 +287,17 @@ static void draw_message(struct app *a)
     if (prompt_is_line(a)) {
         prompt_draw_line(a, r);
     } else if (toast_visible(a)) {
-        snprintf(text, sizeof text, "%c %s", "i!x"[a->toast.kind], a->toast.text);
+        snprintf(text, sizeof text, "%c %s", "i!x"[a->toast.kind], a -> toast.text);
         put(&a->canvas, r.y, r.x + 1, r.w - 2, roles[a->toast.kind], text);
     } else if (s && s->progress.running) {
         tr_with(text, sizeof text, MSG_T_PROGRESS, s->progress.what, num_plain(s->progress.done).s,
                 num_plain(s->progress.total).s, num_plain(s->progress.failed).s, NULL);
         put(&a->canvas, r.y, r.x + 1, r.w - 2, ROLE_INFO, text);
     } else if (s && (s->alarm[0] || s->upstream_trouble[0] || s->conf_error[0])) {
-        snprintf(text, sizeof text, "! %s", s->alarm[0] ? s->alarm : s->upstream_trouble[0] ? s->upstream_trouble : s->conf_error);
+        snprintf(text, sizeof text, "! %s",
+                 s->alarm[0]              ? s->alarm
+                 : s->upstream_trouble[0] ? s->upstream_trouble
+                                          : s->conf_error);
         put(&a->canvas, r.y, r.x + 1, r.w - 2, ROLE_BAD, text);
     }
 }
@@ -464,7 +469,8 @@ static void on_mouse(struct app *a, const struct event *e)
     if (!t) return;
     uint64_t before = t->selected;
     if (!table_click(t, e->y, e->x, a->now)) return;
-    if (t->selected == before && mono_since(a->now, a->clicked_at) < DOUBLE_CLICK_MS) (void)app_view(a)->act(a, ACT_OPEN);
+    if (t->selected == before && mono_since(a->now, a->clicked_at) < DOUBLE_CLICK_MS)
+        (void)app_view(a)->act(a, ACT_OPEN);
     a->clicked_at = a->now;
 }
 

@@ -37,14 +37,14 @@ struct prompt {
     struct buf text;  /* wiped when closed: it may hold keys */
     char subject[64]; /* key id */
     char title[160];
-    uint64_t number;  /* request id */
+    uint64_t number; /* request id */
     char before[FILTER_MAX];
 };
 
 enum undo_kind { UNDO_NONE, UNDO_KEYS, UNDO_MODEL };
 struct undo {
     enum undo_kind kind;
-    bool was_on;              /* what it goes back to: enabled, or banned */
+    bool was_on; /* what it goes back to: enabled, or banned */
     char (*ids)[KEY_ID_LEN + 1];
     size_t count;
     char model[MODEL_NAME_MAX + 1];
@@ -96,7 +96,7 @@ struct app {
     struct log_view log;
     struct help_view help;
 
-    bool dirty;      /* draw at once */
+    bool dirty; /* draw at once */
     bool hide_asked, suspend_asked;
 };
 
@@ -145,7 +145,7 @@ void prompt_open(struct app *a, enum prompt_kind kind, const char *title);
 void prompt_close(struct app *a);
 void prompt_key(struct app *a, uint32_t key);
 void prompt_paste(struct app *a, const struct event *e);
-void prompt_draw(struct app *a); /* panels and dialogs, over the view */
+void prompt_draw(struct app *a);          /* panels and dialogs, over the view */
 bool prompt_is_line(const struct app *a); /* on the message line */
 void prompt_draw_line(struct app *a, struct rect r);
 

@@ -11,11 +11,12 @@ void app_toast(struct app *a, enum toast_kind kind, const char *text)
 {
     static const int ms[] = {INFO_MS, WARN_MS, 0};
     static const enum log_level levels[] = {LOG_INFO, LOG_WARN, LOG_ERROR};
+    log_msg(levels[kind], "screen: %s", text);
+    if (a->toast.shown && a->toast.kind == TOAST_ERROR && kind != TOAST_ERROR) return; /* an error waits for a key */
     a->toast.kind = kind;
     a->toast.shown = true;
     a->toast.until = mono_add(a->now, ms[kind]);
     text_fit(a->toast.text, sizeof a->toast.text, text, MIN(text_width(text), 300), false);
-    log_msg(levels[kind], "screen: %s", text);
 }
 
 void app_say(struct app *a, enum toast_kind kind, enum msg m)
@@ -30,7 +31,8 @@ bool app_refuse_readonly(struct app *a)
     return readonly;
 }
 
-bool app_post(struct app *a, enum command_kind kind, const char *subject, const char *text, uint64_t number, uint64_t tag)
+bool app_post(struct app *a, enum command_kind kind, const char *subject, const char *text, uint64_t number,
+              uint64_t tag)
 {
     if (command_changes(kind) && app_refuse_readonly(a)) return false;
     struct command *c = command_new(kind);
@@ -108,8 +110,8 @@ static void forget_undo(struct app *a)
 void app_undo_keys(struct app *a, char (*ids)[KEY_ID_LEN + 1], size_t count, bool was_on)
 {
     forget_undo(a);
-    a->undo = (struct undo){.kind = UNDO_KEYS, .was_on = was_on, .ids = ids, .count = count,
-                            .until = mono_add(a->now, UNDO_MS)};
+    a->undo = (struct undo){
+        .kind = UNDO_KEYS, .was_on = was_on, .ids = ids, .count = count, .until = mono_add(a->now, UNDO_MS)};
 }
 
 void app_undo_model(struct app *a, const char *model, bool was_banned)
@@ -129,7 +131,8 @@ static void undo(struct app *a)
     if (app_refuse_readonly(a)) return;
     for (size_t i = 0; i < u->count; i++)
         if (!app_post(a, u->was_on ? CMD_KEY_ENABLE : CMD_KEY_DISABLE, u->ids[i], NULL, 0, QUIET)) return;
-    if (u->kind == UNDO_MODEL && !app_post(a, u->was_on ? CMD_MODEL_BAN : CMD_MODEL_UNBAN, "", u->model, 0, QUIET)) return;
+    if (u->kind == UNDO_MODEL && !app_post(a, u->was_on ? CMD_MODEL_BAN : CMD_MODEL_UNBAN, "", u->model, 0, QUIET))
+        return;
     forget_undo(a);
     app_say(a, TOAST_INFO, MSG_T_UNDONE);
 }

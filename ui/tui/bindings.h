@@ -50,7 +50,7 @@ enum {
     B(IN_TABLES, SORT_BACK, 'S', 0, "S", NONE, NONE) \
     B(IN_OVERVIEW | IN_FIRST, COPY, 'c', 0, "c", HI_COPY_URL, HE_COPY) \
     B(IN_TABLES, COPY, 'c', 0, "c", HI_COPY, HE_COPY) \
-    B(IN_KEYS | IN_MODELS, OPEN, K_ENTER, 'o', "Enter", HI_OPEN, HE_OPEN) \
+    B(IN_OVERVIEW | IN_KEYS | IN_MODELS, OPEN, K_ENTER, 'o', "Enter", HI_OPEN, HE_OPEN) \
     B(IN_ALL, PAUSE, 'p', 0, "p", HI_PAUSE, HE_PAUSE) \
     B(IN_ALL, VIEW_NUMBER, '1', 0, "1-6", HI_TABS, HE_VIEW) \
     B(IN_ALL, VIEW_NUMBER, '2', '3', "", NONE, NONE) \
@@ -83,11 +83,13 @@ enum {
 
 /* The actions, each named by at least one binding. */
 #define ACTION_TABLE(A)                                                                                                \
-    A(NONE) A(ADD) A(WINDOW) A(MARK) A(MARK_ALL) A(TOGGLE) A(TEST) A(TEST_ALL) A(TEST_BAD) A(DELETE) A(RESET) A(BALANCE) \
-    A(LABEL) A(BAN) A(COST) A(SWAP) A(CANCEL) A(LIVE_ONLY) A(ERRORS_ONLY) A(FOLLOW) A(LEVEL) A(FILTER) A(SORT)         \
-    A(SORT_BACK) A(COPY) A(OPEN) A(PAUSE) A(VIEW_NUMBER) A(NEXT_VIEW) A(PREV_VIEW) A(UP) A(DOWN) A(LEFT) A(RIGHT)      \
-    A(PAGE_UP) A(PAGE_DOWN) A(HALF_UP) A(HALF_DOWN) A(FIRST) A(LAST) A(BACK) A(COMMAND) A(UNDO) A(PRIVACY) A(MOUSE)    \
-    A(LANGUAGE) A(REDRAW) A(HELP) A(QUIT) A(INTERRUPT) A(SUSPEND)
+    A(NONE)                                                                                                            \
+    A(ADD)                                                                                                             \
+    A(WINDOW) A(MARK) A(MARK_ALL) A(TOGGLE) A(TEST) A(TEST_ALL) A(TEST_BAD) A(DELETE) A(RESET) A(BALANCE) A(LABEL)     \
+        A(BAN) A(COST) A(SWAP) A(CANCEL) A(LIVE_ONLY) A(ERRORS_ONLY) A(FOLLOW) A(LEVEL) A(FILTER) A(SORT) A(SORT_BACK) \
+            A(COPY) A(OPEN) A(PAUSE) A(VIEW_NUMBER) A(NEXT_VIEW) A(PREV_VIEW) A(UP) A(DOWN) A(LEFT) A(RIGHT)           \
+                A(PAGE_UP) A(PAGE_DOWN) A(HALF_UP) A(HALF_DOWN) A(FIRST) A(LAST) A(BACK) A(COMMAND) A(UNDO) A(PRIVACY) \
+                    A(MOUSE) A(LANGUAGE) A(REDRAW) A(HELP) A(QUIT) A(INTERRUPT) A(SUSPEND)
 
 enum action {
 #define ACTION_ENUM(a) ACT_##a,

@@ -9,15 +9,7 @@
 #include "base/mem.h"
 
 /* Codes above KEY_MAX that define_key() reports. */
-enum {
-    CODE_FOCUS = 0x2000,
-    CODE_PASTE_BEGIN,
-    CODE_PASTE_END,
-    CODE_MOUSE,
-    CODE_BACKTAB,
-    CODE_HOME,
-    CODE_END
-};
+enum { CODE_FOCUS = 0x2000, CODE_PASTE_BEGIN, CODE_PASTE_END, CODE_MOUSE, CODE_BACKTAB, CODE_HOME, CODE_END };
 
 enum { UNFINISHED_MS = 80, PASTE_SILENCE_MS = 2000 };
 
@@ -44,11 +36,11 @@ void input_define_keys(void)
     static const struct {
         const char *sequence;
         int code;
-    } keys[] = {{"\033[I", CODE_FOCUS},      {"\033[O", CODE_FOCUS},   {"\033[200~", CODE_PASTE_BEGIN},
-                {"\033[201~", CODE_PASTE_END}, {"\033[<", CODE_MOUSE},   {"\033[Z", CODE_BACKTAB},
-                {"\033[1~", CODE_HOME},      {"\033[7~", CODE_HOME},   {"\033[H", CODE_HOME},
-                {"\033OH", CODE_HOME},       {"\033[4~", CODE_END},    {"\033[8~", CODE_END},
-                {"\033[F", CODE_END},        {"\033OF", CODE_END}};
+    } keys[] = {{"\033[I", CODE_FOCUS},        {"\033[O", CODE_FOCUS}, {"\033[200~", CODE_PASTE_BEGIN},
+                {"\033[201~", CODE_PASTE_END}, {"\033[<", CODE_MOUSE}, {"\033[Z", CODE_BACKTAB},
+                {"\033[1~", CODE_HOME},        {"\033[7~", CODE_HOME}, {"\033[H", CODE_HOME},
+                {"\033OH", CODE_HOME},         {"\033[4~", CODE_END},  {"\033[8~", CODE_END},
+                {"\033[F", CODE_END},          {"\033OF", CODE_END}};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) define_key(keys[i].sequence, keys[i].code);
 }
 
@@ -65,11 +57,24 @@ static uint32_t named_key(int code)
     static const struct {
         int code;
         uint32_t key;
-    } names[] = {{KEY_UP, K_UP},         {KEY_DOWN, K_DOWN},     {KEY_LEFT, K_LEFT},      {KEY_RIGHT, K_RIGHT},
-                 {KEY_PPAGE, K_PAGE_UP}, {KEY_NPAGE, K_PAGE_DOWN}, {KEY_HOME, K_HOME},    {KEY_END, K_END},
-                 {CODE_HOME, K_HOME},    {CODE_END, K_END},      {KEY_ENTER, K_ENTER},    {KEY_BTAB, K_BACKTAB},
-                 {CODE_BACKTAB, K_BACKTAB}, {KEY_BACKSPACE, K_BACKSPACE}, {KEY_DC, K_DELETE}, {KEY_F(1), K_F1},
-                 {KEY_F(5), K_F5},       {KEY_F(10), K_F10}};
+    } names[] = {{KEY_UP, K_UP},
+                 {KEY_DOWN, K_DOWN},
+                 {KEY_LEFT, K_LEFT},
+                 {KEY_RIGHT, K_RIGHT},
+                 {KEY_PPAGE, K_PAGE_UP},
+                 {KEY_NPAGE, K_PAGE_DOWN},
+                 {KEY_HOME, K_HOME},
+                 {KEY_END, K_END},
+                 {CODE_HOME, K_HOME},
+                 {CODE_END, K_END},
+                 {KEY_ENTER, K_ENTER},
+                 {KEY_BTAB, K_BACKTAB},
+                 {CODE_BACKTAB, K_BACKTAB},
+                 {KEY_BACKSPACE, K_BACKSPACE},
+                 {KEY_DC, K_DELETE},
+                 {KEY_F(1), K_F1},
+                 {KEY_F(5), K_F5},
+                 {KEY_F(10), K_F10}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (names[i].code == code) return names[i].key;
     return K_NONE;

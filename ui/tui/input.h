@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-#define CTRL_KEY(c) ((c) & 0x1F)
+#define CTRL_KEY(c) ((c)&0x1F)
 
 /* Keys that are no characters; characters are their code points, full-width ones mapped to ASCII. */
 enum {

@@ -130,7 +130,7 @@
     MSG(ESC_CLOSES, 14, "Esc closes", "Esc 关闭") \
     /* empty states */ \
     MSG(EMPTY_KEYS, 0, "No key yet. Press a and paste your SiliconFlow keys.", "还没有密钥。按 a 粘贴 SiliconFlow 密钥。") \
-    MSG(EMPTY_MODELS, 0, "No model listed yet: the list is fetched with the first good key.", "暂无模型：有可用密钥后自动获取列表。") \
+    MSG(EMPTY_MODELS, 0, "No model to list.", "没有可列出的模型。") \
     MSG(EMPTY_REQUESTS, 0, "No requests yet. Point a client at {0}", "还没有请求。把客户端指向 {0}") \
     MSG(EMPTY_LOG, 0, "No lines at this level. Press v for more.", "该级别暂无日志。按 v 显示更多。") \
     MSG(EMPTY_FILTER, 0, "Nothing matches the filter. Esc clears it.", "没有匹配项。按 Esc 清除过滤。") \
@@ -321,7 +321,7 @@
     MSG(HE_CMD_LIST2, 0, ":test all|bad :reload :lang en|zh :quit :drain :hide", ":test all|bad :reload :lang en|zh :quit :drain :hide") \
     MSG(HE_SYM_STATES, 0, "✓ ready  ▸ busy  ~ cooling  d draining  - off  ✗ bad  ? untested  t testing", "✓ 就绪  ▸ 使用中  ~ 冷却  d 排空  - 禁用  ✗ 失效  ? 未测试  t 测试中") \
     MSG(HE_SYM_CLASS, 0, "class: PAID serves paid models, FREE only free ones, UNVER not verified", "类别：付费可用付费模型，免费仅免费模型，未实名未认证") \
-    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, <=set = typed minus metered cost, ? = unknown", "余额：接口=查询所得，<=填=填写值减去计量费用，?=未知") \
+    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, set = typed by you, ? = unknown", "余额：接口=查询所得，填=手动填写，?=未知") \
     MSG(HE_SYM_RATES, 0, "RPM TPM: the last 60 s. RPD TPD: the last 24 h, bars are hours", "RPM TPM：最近 60 秒。RPD TPD：最近 24 小时，每柱一小时") \
     MSG(HE_SYM_COUNT, 0, "totals count requests; keys count tries (one request may try several)", "总数按请求计；密钥按尝试计（一个请求可能尝试多个）") \
     MSG(HE_SYM_GAP, 0, "a gap in a graph is no data, the base line is no traffic", "图中空白表示无数据，底线表示无流量")

@@ -24,12 +24,12 @@
 #include "base/mem.h"
 #include "ui/tui/input.h"
 
-#define MODES_ON    "\033[?2004h\033[?1004l"
-#define MODES_OFF   "\033[?2004l\033[?1000l\033[?1006l\033[?1004l"
-#define MOUSE_ON    "\033[?1000h\033[?1006h"
-#define MOUSE_OFF   "\033[?1000l\033[?1006l"
-#define REPLAY_MAX  65536
-#define ALTSTACK    65536
+#define MODES_ON   "\033[?2004h\033[?1004l"
+#define MODES_OFF  "\033[?2004l\033[?1000l\033[?1006l\033[?1004l"
+#define MOUSE_ON   "\033[?1000h\033[?1006h"
+#define MOUSE_OFF  "\033[?1000l\033[?1006l"
+#define REPLAY_MAX 65536
+#define ALTSTACK   65536
 
 static struct {
     struct termios saved;
@@ -51,9 +51,8 @@ static struct sigaction old_actions[ARRAY_LEN(crash_signals)];
 /* Terminals whose own entry Debian's ncurses-base lacks, and what they understand. */
 static const char *fallback_name(const char *name)
 {
-    static const char *const like_xterm[] = {"xterm",   "alacritty", "foot",    "wezterm", "ghostty", "kitty",
-                                             "rxvt",    "konsole",   "gnome",   "vte",     "contour", "iterm",
-                                             "Apple_T", "st-"};
+    static const char *const like_xterm[] = {"xterm",   "alacritty", "foot", "wezterm", "ghostty", "kitty",   "rxvt",
+                                             "konsole", "gnome",     "vte",  "contour", "iterm",   "Apple_T", "st-"};
     if (strncmp(name, "tmux", 4) == 0 || strncmp(name, "screen", 6) == 0) return "screen-256color";
     for (size_t i = 0; i < ARRAY_LEN(like_xterm); i++)
         if (strncmp(name, like_xterm[i], strlen(like_xterm[i])) == 0) return "xterm-256color";
@@ -65,7 +64,9 @@ static bool usable_name(const char *name)
     int err = 0;
     if (setupterm(name, STDOUT_FILENO, &err) != OK) return false;
     char *cup = tigetstr("cup");
-    return cup && cup != (char *)-1;
+    bool ok = cup && cup != (char *)-1;
+    del_curterm(cur_term);
+    return ok;
 }
 
 bool term_foreground(void)
@@ -112,7 +113,8 @@ bool term_plain_font(void)
 void term_altstack(void)
 {
     static _Thread_local char stack[ALTSTACK];
-    stack_t ss = {.ss_sp = stack, .ss_size = sizeof stack};
+    stack_t ss = {.ss_sp = stack, .ss_size = sizeof stack}, old;
+    if (sigaltstack(NULL, &old) == 0 && !(old.ss_flags & SS_DISABLE)) return; /* a sanitizer's */
     sigaltstack(&ss, NULL);
 }
 
@@ -136,11 +138,20 @@ static void give_stderr_back(void)
         write_quietly(STDERR_FILENO, chunk, (size_t)n);
 }
 
+/* Other threads run on while a crash is reported: what the UI thread still draws goes nowhere. Returns the terminal. */
+static int silence_stdout(void)
+{
+    int terminal = dup(STDOUT_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null >= 0) dup2(null, STDOUT_FILENO);
+    return terminal >= 0 ? terminal : STDERR_FILENO;
+}
+
 static void on_crash(int sig, siginfo_t *info, void *context)
 {
     (void)context;
     if (term.restore_len > 0) {
-        write_quietly(STDOUT_FILENO, term.restore, (size_t)term.restore_len);
+        int terminal = silence_stdout();
+        write_quietly(terminal, term.restore, (size_t)term.restore_len);
         if (term.have_saved) tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
     }
     give_stderr_back();
@@ -265,6 +276,12 @@ void term_leave(void)
     if (term.have_saved) tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
 }
 
+void term_close(void)
+{
+    if (term.screen) delscreen(term.screen);
+    term.screen = NULL;
+}
+
 void term_enter(bool mouse)
 {
     reset_prog_mode();
@@ -329,7 +346,7 @@ void term_stderr_read(void (*line)(const char *text))
     }
 }
 
-void term_restore_hard(void)
+void term_restore_hard(bool abandoned)
 {
     char path[128];
     if (term.restore_len > 0 && ttyname_r(STDOUT_FILENO, path, sizeof path) == 0) {
@@ -342,6 +359,7 @@ void term_restore_hard(void)
             close(fd);
         }
     }
+    if (abandoned) (void)silence_stdout();
     if (term.have_saved) tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
 }
 

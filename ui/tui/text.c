@@ -18,7 +18,11 @@ size_t text_next(const char *s, uint32_t *cp)
     static const uint32_t lowest[5] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *p = (const unsigned char *)s;
     if (!p[0]) return 0;
-    size_t len = p[0] < 0x80 ? 1 : (p[0] & 0xE0) == 0xC0 ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : (p[0] & 0xF8) == 0xF0 ? 4 : 0;
+    size_t len = p[0] < 0x80             ? 1
+                 : (p[0] & 0xE0) == 0xC0 ? 2
+                 : (p[0] & 0xF0) == 0xE0 ? 3
+                 : (p[0] & 0xF8) == 0xF0 ? 4
+                                         : 0;
     *cp = '?';
     if (len == 0) return 1;
     uint32_t v = len == 1 ? p[0] : p[0] & (0x7Fu >> len);

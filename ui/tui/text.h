@@ -24,13 +24,13 @@ void text_addf(char *out, size_t size, const char *fmt, ...) PRINTF(3, 4);
 struct num {
     char s[32];
 };
-struct num num_plain(uint64_t v);   /* 61204 */
-struct num num_grouped(uint64_t v); /* 61,204 */
-struct num num_si(uint64_t v);      /* 312, 1.2K, 148K, 38.2M */
-struct num num_seconds(int64_t ms); /* 0.41, 12.3, 140; "?" when negative */
-struct num num_span(int64_t ms);    /* 43s, 12m, 3h, 2d: rounded up, for countdowns */
-struct num num_uptime(int64_t s);   /* 3d04h, 2h05m, 4m10s */
-struct num num_money(int64_t micro); /* 12.40 */
+struct num num_plain(uint64_t v);                      /* 61204 */
+struct num num_grouped(uint64_t v);                    /* 61,204 */
+struct num num_si(uint64_t v);                         /* 312, 1.2K, 148K, 38.2M */
+struct num num_seconds(int64_t ms);                    /* 0.41, 12.3, 140; "?" when negative */
+struct num num_span(int64_t ms);                       /* 43s, 12m, 3h, 2d: rounded up, for countdowns */
+struct num num_uptime(int64_t s);                      /* 3d04h, 2h05m, 4m10s */
+struct num num_money(int64_t micro);                   /* 12.40 */
 struct num num_percent(uint64_t part, uint64_t whole); /* 0.6%, "-" of nothing */
 
 #endif

@@ -1,14 +1,14 @@
 /* The UI thread and its life.
  *
  *   ui_start (main)  ->  thread: open curses -> loop { draw | wait | handle } -> leave curses -> done
- *   ui_stop (control): raise STOP, wait 1 s; a thread that hangs in a write to the terminal is abandoned, the terminal is
- *                      restored from here, and nothing the thread may still touch is freed.
+ *   ui_stop (control): raise STOP, wait 1 s; a thread that hangs in a write to the terminal is abandoned, the terminal
+ * is restored from here, and nothing the thread may still touch is freed.
  *
- * Screen states: SHOWN; HIDDEN (by the user; Enter brings it back, log lines go to stderr meanwhile); AWAY (continued in
- * the background after a stop: the shell has the terminal); DEAD (POLLHUP, POLLERR or readable without anything to read:
- * the thread ends at once and tells the control thread).
- * The thread waits in poll() for the terminal, the inbox (snapshots, answers, signals) and the stderr pipe, never longer
- * than until the clock on the screen moves. Input is drawn at once, data at most `fps` times a second. */
+ * Screen states: SHOWN; HIDDEN (by the user; Enter brings it back, log lines go to stderr meanwhile); AWAY (continued
+ * in the background after a stop: the shell has the terminal); DEAD (POLLHUP, POLLERR or readable without anything to
+ * read: the thread ends at once and tells the control thread). The thread waits in poll() for the terminal, the inbox
+ * (snapshots, answers, signals) and the stderr pipe, never longer than until the clock on the screen moves. Input is
+ * drawn at once, data at most `fps` times a second. */
 #include "ui/tui/ui.h"
 
 #include <errno.h>
@@ -31,10 +31,11 @@ struct ui {
     struct input input;
     struct inbox *inbox;
     pthread_t thread;
-    int watch; /* handle of control_watch() */
+    int watch; /* handle of control_watch(); valid while `watching` */
+    bool watching;
     enum screen screen;
-    bool fresh;          /* a new snapshot waits to be drawn */
-    mono_t drawn;        /* last frame */
+    bool fresh;           /* a new snapshot waits to be drawn */
+    mono_t drawn;         /* last frame */
     unsigned empty_reads; /* in a row, although the terminal was readable */
 };
 
@@ -68,8 +69,20 @@ static int frame_due(const struct ui *u)
     return left < 0 ? 0 : (int)left;
 }
 
+/* Nobody builds snapshots for a screen that does not show them. */
+static void watch(struct ui *u, bool on)
+{
+    if (on == u->watching) return;
+    u->watching = on;
+    if (on)
+        u->watch = control_watch(u->app.control, inbox_wake_fresh, u->inbox);
+    else
+        control_unwatch(u->app.control, u->watch);
+}
+
 static void hide(struct ui *u)
 {
+    watch(u, false);
     u->screen = SCREEN_HIDDEN;
     term_leave();
     term_stderr_release();
@@ -82,6 +95,7 @@ static void show(struct ui *u)
     bool was_hidden = u->screen == SCREEN_HIDDEN;
     u->screen = SCREEN_SHOWN;
     if (was_hidden) term_stderr_capture();
+    watch(u, true);
     term_enter(u->app.mouse);
     u->app.whole_redraw = u->app.dirty = u->fresh = true;
     if (was_hidden) (void)app_post(&u->app, CMD_SCREEN_HIDDEN, "", NULL, 0, 1);
@@ -194,11 +208,12 @@ static void *run(void *arg)
         return NULL;
     }
     theme_start(a->options.theme);
-    u->watch = control_watch(a->control, inbox_wake_fresh, u->inbox);
+    watch(u, true);
     loop(u);
-    control_unwatch(a->control, u->watch);
+    watch(u, false);
     term_stderr_read(on_stderr);
     if (u->screen == SCREEN_SHOWN) term_leave();
+    term_close();
     if (u->screen == SCREEN_DEAD) (void)app_post(a, CMD_HANGUP, "", NULL, 0, 1);
     return NULL;
 }
@@ -231,7 +246,8 @@ struct ui *ui_start(const struct ui_options *o, struct control *control, struct 
 
 void ui_signal(struct ui *ui, enum ui_signal s)
 {
-    static const unsigned bits[] = {[UI_RESIZE] = WAKE_RESIZE, [UI_SUSPEND] = WAKE_SUSPEND, [UI_CONTINUE] = WAKE_CONTINUE};
+    static const unsigned bits[] = {
+        [UI_RESIZE] = WAKE_RESIZE, [UI_SUSPEND] = WAKE_SUSPEND, [UI_CONTINUE] = WAKE_CONTINUE};
     inbox_wake(ui->inbox, bits[s]);
 }
 
@@ -242,11 +258,11 @@ void ui_stop(struct ui *ui)
     clock_gettime(CLOCK_REALTIME, &limit);
     limit.tv_sec += STOP_WAIT_MS / 1000;
     if (pthread_timedjoin_np(ui->thread, NULL, &limit) != 0) {
-        term_restore_hard();
+        term_restore_hard(true);
         term_finish();
         return; /* the thread may still wake up: what it uses stays */
     }
-    if (ui->screen == SCREEN_DEAD) term_restore_hard();
+    if (ui->screen == SCREEN_DEAD) term_restore_hard(false);
     term_finish();
     inbox_close(ui->inbox, &ui->app);
     input_free(&ui->input);

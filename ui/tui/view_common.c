@@ -32,10 +32,14 @@ static const struct {
     enum role role;
     enum msg word;
 } states[KEY_STATE_COUNT] = {
-    [KEY_READY] = {"✓", ROLE_OK, MSG_ST_READY},         [KEY_BUSY] = {"▸", ROLE_BUSY, MSG_ST_BUSY},
-    [KEY_COOLING] = {"~", ROLE_WARN, MSG_ST_COOLING},   [KEY_DRAINING] = {"d", ROLE_WARN, MSG_ST_DRAINING},
-    [KEY_OFF] = {"-", ROLE_OFF, MSG_ST_OFF},            [KEY_BAD] = {"✗", ROLE_BAD, MSG_ST_BAD},
-    [KEY_UNTESTED] = {"?", ROLE_INFO, MSG_ST_UNTESTED}, [KEY_TESTING] = {"t", ROLE_INFO, MSG_ST_TESTING},
+    [KEY_READY] = {"✓", ROLE_OK, MSG_ST_READY},
+    [KEY_BUSY] = {"▸", ROLE_BUSY, MSG_ST_BUSY},
+    [KEY_COOLING] = {"~", ROLE_WARN, MSG_ST_COOLING},
+    [KEY_DRAINING] = {"d", ROLE_WARN, MSG_ST_DRAINING},
+    [KEY_OFF] = {"-", ROLE_OFF, MSG_ST_OFF},
+    [KEY_BAD] = {"✗", ROLE_BAD, MSG_ST_BAD},
+    [KEY_UNTESTED] = {"?", ROLE_INFO, MSG_ST_UNTESTED},
+    [KEY_TESTING] = {"t", ROLE_INFO, MSG_ST_TESTING},
 };
 
 enum role view_state_role(enum key_state s)

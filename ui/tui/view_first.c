@@ -35,7 +35,11 @@ static void draw(struct app *a)
     tr_with(line, sizeof line, MSG_F_KEPT, a->privacy ? "****" : a->snap->state_dir, NULL);
     say(a, &r, "", ROLE_DIM, line);
     gap(&r, airy);
-    tr_with(line, sizeof line, MSG_F_FILE, a->privacy ? "****" : a->snap->conf_path[0] ? a->snap->conf_path : "sfproxy.conf", NULL);
+    tr_with(line, sizeof line, MSG_F_FILE,
+            a->privacy              ? "****"
+            : a->snap->conf_path[0] ? a->snap->conf_path
+                                    : "sfproxy.conf",
+            NULL);
     say(a, &r, "2", ROLE_NORMAL, line);
     gap(&r, airy);
     say(a, &r, "3", ROLE_NORMAL, tr(MSG_F_CLIENT));

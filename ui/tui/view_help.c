@@ -1,5 +1,5 @@
-/* Help, made from the bindings table, so that it cannot say something else than what the keys do. The view it was opened
- * from comes first. */
+/* Help, made from the bindings table, so that it cannot say something else than what the keys do. The view it was
+ * opened from comes first. */
 #include "ui/tui/app.h"
 #include "ui/tui/text.h"
 
@@ -43,8 +43,11 @@ static void write_page(struct writer *w)
     static const struct {
         enum view_id view;
         enum msg title;
-    } views[] = {{VIEW_OVERVIEW, MSG_OVERVIEW}, {VIEW_KEYS, MSG_KEYS}, {VIEW_MODELS, MSG_MODELS},
-                 {VIEW_REQUESTS, MSG_REQUESTS}, {VIEW_LOG, MSG_LOG}};
+    } views[] = {{VIEW_OVERVIEW, MSG_OVERVIEW},
+                 {VIEW_KEYS, MSG_KEYS},
+                 {VIEW_MODELS, MSG_MODELS},
+                 {VIEW_REQUESTS, MSG_REQUESTS},
+                 {VIEW_LOG, MSG_LOG}};
     enum view_id first = w->a->before_help;
     for (size_t i = 0; i < ARRAY_LEN(views); i++)
         if (views[i].view == first) section(w, views[i].title, 1u << views[i].view, false);

@@ -102,9 +102,9 @@ static void error_text(const struct app *a, const struct key_view *k, struct cel
     int64_t since = a->snap->time.ms - k->last_error.at.ms;
     char status[16];
     snprintf(status, sizeof status, "%d", k->last_error.status);
-    snprintf(out->text, sizeof out->text, "%s %s  %s", k->last_error.status ? status : view_verdict(k->last_error.verdict),
-             k->last_error.message[0] ? k->last_error.message : verdict_sentence(k->last_error.verdict),
-             num_span(since).s);
+    snprintf(
+        out->text, sizeof out->text, "%s %s  %s", k->last_error.status ? status : view_verdict(k->last_error.verdict),
+        k->last_error.message[0] ? k->last_error.message : verdict_sentence(k->last_error.verdict), num_span(since).s);
     out->role = k->state == KEY_BAD ? ROLE_BAD : since < 60000 ? ROLE_WARN : ROLE_DIM;
 }
 
@@ -168,8 +168,9 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
 
 static int compare(void *arg, const void *x, const void *y, size_t column)
 {
-    static const int rank[KEY_STATE_COUNT] = {[KEY_BUSY] = 0,     [KEY_READY] = 1, [KEY_TESTING] = 2, [KEY_COOLING] = 3,
-                                              [KEY_DRAINING] = 4, [KEY_BAD] = 5,   [KEY_UNTESTED] = 6, [KEY_OFF] = 7};
+    static const int rank[KEY_STATE_COUNT] = {
+        [KEY_BUSY] = 0,     [KEY_READY] = 1, [KEY_TESTING] = 2,  [KEY_COOLING] = 3,
+        [KEY_DRAINING] = 4, [KEY_BAD] = 5,   [KEY_UNTESTED] = 6, [KEY_OFF] = 7};
     const struct snap_key *a = x, *b = y;
     const struct key_cooldown_view *unused = NULL;
     switch ((enum key_column)column) {
@@ -187,7 +188,8 @@ static int compare(void *arg, const void *x, const void *y, size_t column)
     case KC_OK: return ORDER(a->view.ok, b->view.ok);
     case KC_LIMITED: return ORDER(a->view.limited, b->view.limited);
     case KC_FAILED: return ORDER(a->view.failed, b->view.failed);
-    case KC_COOLDOWN: return ORDER(view_cooldown_left(arg, &a->view, &unused), view_cooldown_left(arg, &b->view, &unused));
+    case KC_COOLDOWN:
+        return ORDER(view_cooldown_left(arg, &a->view, &unused), view_cooldown_left(arg, &b->view, &unused));
     case KC_TESTED: return ORDER(a->view.tested_at.ms, b->view.tested_at.ms);
     case KC_LAST_ERROR: return ORDER(b->view.last_error.at.ms, a->view.last_error.at.ms);
     case KC_COUNT: break;
@@ -209,8 +211,9 @@ static void draw_cooldowns(struct app *a, struct rect *r, const struct key_view 
         view_line(a, r, ROLE_WARN, line);
     }
     if (k->cooldown_count > ARRAY_LEN(k->cooldowns))
-        view_line(a, r, ROLE_DIM,
-                  tr_with(line, sizeof line, MSG_D_MORE, num_plain(k->cooldown_count - ARRAY_LEN(k->cooldowns)).s, NULL));
+        view_line(
+            a, r, ROLE_DIM,
+            tr_with(line, sizeof line, MSG_D_MORE, num_plain(k->cooldown_count - ARRAY_LEN(k->cooldowns)).s, NULL));
 }
 
 static void draw_last_error(struct app *a, struct rect *r, const struct key_view *k)
@@ -243,8 +246,8 @@ static void draw_detail(struct app *a, struct rect r)
     if (!s) return;
     const struct key_view *k = &s->view;
     tr_with(line, sizeof line, MSG_D_CLASS, tr(view_class_word(k->class)),
-            k->class_evidence[0] ? k->class_evidence : "-", tr(view_state_word(k->state)),
-            num_plain(k->in_flight).s, NULL);
+            k->class_evidence[0] ? k->class_evidence : "-", tr(view_state_word(k->state)), num_plain(k->in_flight).s,
+            NULL);
     view_line(a, &r, ROLE_NORMAL, line);
     view_balance(a, k, part, sizeof part);
     if (k->balance_at.ms && k->balance_origin != BALANCE_UNKNOWN) {
@@ -252,7 +255,11 @@ static void draw_detail(struct app *a, struct rect r)
         text_addf(part, sizeof part, " (%s)", part2);
     }
     view_line(a, &r, ROLE_NORMAL,
-              tr_with(line, sizeof line, MSG_D_BALANCE, part, a->privacy ? "****" : k->account[0] ? k->account : "-", NULL));
+              tr_with(line, sizeof line, MSG_D_BALANCE, part,
+                      a->privacy      ? "****"
+                      : k->account[0] ? k->account
+                                      : "-",
+                      NULL));
     tr_with(line, sizeof line, MSG_D_TRIES, num_grouped(k->ok).s, num_grouped(k->failed).s, num_grouped(k->limited).s,
             num_si(s->meter.rates.rpm).s, num_si(s->meter.rates.tpm).s, num_si(s->meter.rates.rpd).s,
             num_si(s->meter.rates.tpd).s, NULL);
@@ -262,7 +269,10 @@ static void draw_detail(struct app *a, struct rect r)
     tr_with(line, sizeof line, MSG_D_USED, part, part2, num_seconds(s->meter.ttft_ms).s, NULL);
     view_line(a, &r, ROLE_NORMAL, line);
     tr_with(line, sizeof line, k->from_file ? MSG_D_ORIGIN : MSG_D_RUNTIME,
-            a->privacy ? "****" : k->from_file ? k->origin : a->snap->state_dir, NULL);
+            a->privacy     ? "****"
+            : k->from_file ? k->origin
+                           : a->snap->state_dir,
+            NULL);
     view_line(a, &r, ROLE_DIM, line);
     draw_last_error(a, &r, k);
     draw_cooldowns(a, &r, k);

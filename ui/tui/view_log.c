@@ -44,7 +44,8 @@ static void draw(struct app *a)
     size_t rows = (size_t)(r.h - 1);
     if (a->log.follow) a->log.back = 0;
     a->log.back = MIN(a->log.back, n > rows ? n - rows : 0);
-    if (n == 0 && r.h > 2) put(&a->canvas, r.y + 2, r.x + 4, r.w - 4, ROLE_DIM, tr(a->log.filter[0] ? MSG_EMPTY_FILTER : MSG_EMPTY_LOG));
+    if (n == 0 && r.h > 2)
+        put(&a->canvas, r.y + 2, r.x + 4, r.w - 4, ROLE_DIM, tr(a->log.filter[0] ? MSG_EMPTY_FILTER : MSG_EMPTY_LOG));
     size_t end = n - a->log.back, begin = end > rows ? end - rows : 0, at = 0;
     for (size_t i = 0; a->snap && i < a->snap->log_count && at < end; i++) {
         if (!wanted(a, &a->snap->log[i])) continue;

@@ -3,19 +3,27 @@
 #include "ui/tui/app.h"
 #include "ui/tui/text.h"
 
-enum model_column { MC_SYMBOL, MC_ID, MC_TYPE, MC_PRICE, MC_RPM, MC_TPM, MC_TODAY, MC_OK, MC_FAILED, MC_USABLE, MC_TTFT, MC_COUNT };
+enum model_column {
+    MC_SYMBOL,
+    MC_ID,
+    MC_TYPE,
+    MC_PRICE,
+    MC_RPM,
+    MC_TPM,
+    MC_TODAY,
+    MC_OK,
+    MC_FAILED,
+    MC_USABLE,
+    MC_TTFT,
+    MC_COUNT
+};
 
 static const struct column columns[MC_COUNT] = {
-    [MC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},
-    [MC_ID] = {MSG_COL_MODEL, 22, 40, 32, 1, false},
-    [MC_TYPE] = {MSG_COL_TYPE, 8, 0, 0, 5, false},
-    [MC_PRICE] = {MSG_COL_PRICE, 14, 4, 0, 4, true},
-    [MC_RPM] = {MSG_COL_RPM, 5, 0, 0, 2, true},
-    [MC_TPM] = {MSG_COL_TPM, 5, 0, 0, 6, true},
-    [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 0, 3, true},
-    [MC_OK] = {MSG_COL_OK, 5, 0, 0, 7, true},
-    [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 7, true},
-    [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 4, true},
+    [MC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},      [MC_ID] = {MSG_COL_MODEL, 22, 40, 32, 1, false},
+    [MC_TYPE] = {MSG_COL_TYPE, 8, 0, 0, 5, false},    [MC_PRICE] = {MSG_COL_PRICE, 14, 4, 0, 4, true},
+    [MC_RPM] = {MSG_COL_RPM, 5, 0, 0, 2, true},       [MC_TPM] = {MSG_COL_TPM, 5, 0, 0, 6, true},
+    [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 0, 3, true},   [MC_OK] = {MSG_COL_OK, 5, 0, 0, 7, true},
+    [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 7, true}, [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 4, true},
     [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true},
 };
 
@@ -75,7 +83,9 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
         break;
     case MC_PRICE:
         snprintf(out->text, sizeof out->text, "%s",
-                 m->cost == COST_FREE ? tr(MSG_FREE_WORD) : m->price[0] ? m->price : "?");
+                 m->cost == COST_FREE ? tr(MSG_FREE_WORD)
+                 : m->price[0]        ? m->price
+                                      : "?");
         out->role = m->cost == COST_FREE ? ROLE_OK : ROLE_NORMAL;
         break;
     case MC_RPM: number(out, m->rates.rpm); break;
@@ -90,9 +100,7 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
         number(out, m->keys_usable);
         if (!m->keys_usable) out->role = ROLE_BAD;
         break;
-    case MC_TTFT:
-        snprintf(out->text, sizeof out->text, "%s", m->ttft_ms < 0 ? "-" : num_seconds(m->ttft_ms).s);
-        break;
+    case MC_TTFT: snprintf(out->text, sizeof out->text, "%s", m->ttft_ms < 0 ? "-" : num_seconds(m->ttft_ms).s); break;
     case MC_COUNT: break;
     }
 }
@@ -150,7 +158,10 @@ static void draw_detail(struct app *a, struct rect r)
     if (!m) return;
     snprintf(context, sizeof context, "%s", m->context ? num_si(m->context).s : "?");
     tr_with(line, sizeof line, MSG_M_LINE1, m->sub_type[0] ? m->sub_type : m->type,
-            m->cost == COST_FREE ? tr(MSG_FREE_WORD) : m->price[0] ? m->price : "?", m->evidence, context, NULL);
+            m->cost == COST_FREE ? tr(MSG_FREE_WORD)
+            : m->price[0]        ? m->price
+                                 : "?",
+            m->evidence, context, NULL);
     view_line(a, &r, ROLE_NORMAL, line);
     tr_with(line, sizeof line, MSG_M_LINE2, num_grouped(m->ok).s, num_grouped(m->failed).s, num_si(m->rates.rpm).s,
             num_si(m->rates.tpm).s, num_si(m->rates.rpd).s, num_si(m->rates.tpd).s,

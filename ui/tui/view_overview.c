@@ -52,7 +52,8 @@ static void graph_title(struct app *a, struct rect r, size_t i, int64_t peak)
 
 static void draw_axis(struct app *a, struct rect r, const struct metric *m)
 {
-    static const char *const from[WINDOW_COUNT] = {"-60s", "-60m", "-24h"}, *const half[WINDOW_COUNT] = {"-30s", "-30m", "-12h"};
+    static const char *const from[WINDOW_COUNT] = {"-60s", "-60m", "-24h"}, *const half[WINDOW_COUNT] = {"-30s", "-30m",
+                                                                                                         "-12h"};
     enum graph_window w = m->day ? WINDOW_24H : a->window;
     int y = r.y + r.h - 1;
     put(&a->canvas, y, r.x, r.w, ROLE_DIM, from[w]);
@@ -119,8 +120,10 @@ static void draw_classes_line(struct app *a, struct rect r)
 
 static void draw_classes(struct app *a, struct rect r)
 {
-    static const enum msg notes[CLASS_COUNT] = {[CLASS_PAID] = MSG_C_PAID_NOTE, [CLASS_FREE] = MSG_C_FREE_NOTE,
-                                                [CLASS_UNVERIFIED] = MSG_C_UNVER_NOTE, [CLASS_INVALID] = MSG_C_INVALID_NOTE,
+    static const enum msg notes[CLASS_COUNT] = {[CLASS_PAID] = MSG_C_PAID_NOTE,
+                                                [CLASS_FREE] = MSG_C_FREE_NOTE,
+                                                [CLASS_UNVERIFIED] = MSG_C_UNVER_NOTE,
+                                                [CLASS_INVALID] = MSG_C_INVALID_NOTE,
                                                 [CLASS_UNKNOWN] = MSG_ST_UNTESTED};
     size_t n[CLASS_COUNT], last = MIN((size_t)r.h, ARRAY_LEN(class_order));
     count_classes(a, n);
@@ -150,10 +153,11 @@ static void attention_of_key(const struct app *a, const struct key_view *k, stru
     int64_t left = view_cooldown_left(a, k, &c);
     view_key_name(a, k->id, name, sizeof name);
     if (k->state == KEY_BAD)
-        snprintf(out->text, sizeof out->text, "✗ %s %d %s", name, k->last_error.status, view_verdict(k->last_error.verdict));
+        snprintf(out->text, sizeof out->text, "✗ %s %d %s", name, k->last_error.status,
+                 view_verdict(k->last_error.verdict));
     else
-        snprintf(out->text, sizeof out->text, "~ %s %s %s%s%s", name, tr(MSG_ST_COOLING), num_span(left).s, c ? " " : "",
-                 c ? view_verdict(c->reason) : "");
+        snprintf(out->text, sizeof out->text, "~ %s %s %s%s%s", name, tr(MSG_ST_COOLING), num_span(left).s,
+                 c ? " " : "", c ? view_verdict(c->reason) : "");
     out->role = view_state_role(k->state);
 }
 
@@ -242,7 +246,8 @@ static void draw_requests(struct app *a, struct rect r)
     char extra[120], empty[400];
     if (r.h < 1) return;
     table_arrange(&a->brief_requests, a->now);
-    tr_with(extra, sizeof extra, MSG_N_SHOWN, num_plain(a->snap->in_flight).s, num_plain(a->brief_requests.count).s, NULL);
+    tr_with(extra, sizeof extra, MSG_N_SHOWN, num_plain(a->snap->in_flight).s, num_plain(a->brief_requests.count).s,
+            NULL);
     put_bar(&a->canvas, r.y, r.x, r.w, tr(MSG_REQUESTS), extra);
     r.y++, r.h--;
     table_draw(&a->brief_requests, &a->canvas, r, !a->brief_requests.follow);
@@ -259,7 +264,7 @@ static void draw_log(struct app *a, struct rect r)
         const struct log_line *l = &a->snap->log[n - rows + i];
         char when[16], text[600];
         wall_format_time(l->time, when, sizeof when);
-        snprintf(text, sizeof text, "%s %c %s", when, "EWID"[l->level], l->text);
+        snprintf(text, sizeof text, "%s %c %s", when, "EWID"[l->level], l -> text);
         enum role role = l->level == LOG_ERROR ? ROLE_BAD : l->level == LOG_WARN ? ROLE_WARN : ROLE_DIM;
         put(&a->canvas, r.y + 1 + (int)i, r.x + 1, r.w - 1, role, text);
     }

@@ -3,21 +3,29 @@
 #include "ui/tui/app.h"
 #include "ui/tui/text.h"
 
-enum request_column { RC_TIME, RC_ID, RC_STATUS, RC_CLIENT, RC_MODEL, RC_KEY, RC_TTFT, RC_SPEED, RC_DURATION, RC_TOKENS, RC_RETRIES, RC_NOTE, RC_COUNT };
+enum request_column {
+    RC_TIME,
+    RC_ID,
+    RC_STATUS,
+    RC_CLIENT,
+    RC_MODEL,
+    RC_KEY,
+    RC_TTFT,
+    RC_SPEED,
+    RC_DURATION,
+    RC_TOKENS,
+    RC_RETRIES,
+    RC_NOTE,
+    RC_COUNT
+};
 
 static const struct column columns[RC_COUNT] = {
-    [RC_TIME] = {MSG_COL_TIME, 8, 0, 0, 6, false},
-    [RC_ID] = {MSG_COL_ID, 6, 0, 0, 12, true},
-    [RC_STATUS] = {MSG_COL_STATUS, 3, 0, 0, 1, false},
-    [RC_CLIENT] = {MSG_COL_CLIENT, 12, 4, 0, 11, false},
-    [RC_MODEL] = {MSG_COL_MODEL, 20, 20, 0, 1, false},
-    [RC_KEY] = {MSG_COL_KEY, 13, 0, 0, 4, false},
-    [RC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true},
-    [RC_SPEED] = {MSG_COL_SPEED, 5, 0, 0, 9, true},
-    [RC_DURATION] = {MSG_COL_DURATION, 5, 0, 0, 3, true},
-    [RC_TOKENS] = {MSG_COL_TOKENS, 10, 0, 0, 7, true},
-    [RC_RETRIES] = {MSG_COL_RETRIES, 2, 0, 0, 5, true},
-    [RC_NOTE] = {MSG_COL_NOTE, 14, 60, 0, 13, false},
+    [RC_TIME] = {MSG_COL_TIME, 8, 0, 0, 6, false},        [RC_ID] = {MSG_COL_ID, 6, 0, 0, 12, true},
+    [RC_STATUS] = {MSG_COL_STATUS, 3, 0, 0, 1, false},    [RC_CLIENT] = {MSG_COL_CLIENT, 12, 4, 0, 11, false},
+    [RC_MODEL] = {MSG_COL_MODEL, 20, 20, 0, 1, false},    [RC_KEY] = {MSG_COL_KEY, 13, 0, 0, 4, false},
+    [RC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true},         [RC_SPEED] = {MSG_COL_SPEED, 5, 0, 0, 9, true},
+    [RC_DURATION] = {MSG_COL_DURATION, 5, 0, 0, 3, true}, [RC_TOKENS] = {MSG_COL_TOKENS, 10, 0, 0, 7, true},
+    [RC_RETRIES] = {MSG_COL_RETRIES, 2, 0, 0, 5, true},   [RC_NOTE] = {MSG_COL_NOTE, 14, 60, 0, 13, false},
 };
 
 static size_t count(void *arg)
@@ -61,7 +69,10 @@ static void status_cell(const struct snap_request *q, struct cell *out)
         snprintf(out->text, sizeof out->text, "%d", s);
     else
         snprintf(out->text, sizeof out->text, "-");
-    out->role = end_is_error(q->r.end) || s >= 500 ? ROLE_BAD : s == 429 ? ROLE_LIMITED : s >= 400 ? ROLE_WARN : ROLE_OK;
+    out->role = end_is_error(q->r.end) || s >= 500 ? ROLE_BAD
+                : s == 429                         ? ROLE_LIMITED
+                : s >= 400                         ? ROLE_WARN
+                                                   : ROLE_OK;
     if (s == 429) out->role = ROLE_LIMITED;
 }
 
@@ -105,7 +116,10 @@ static void cell(void *arg, const void *rw, size_t column, struct cell *out)
     const struct snap_request *q = rw;
     const struct record *r = &q->r;
     switch ((enum request_column)column) {
-    case RC_TIME: wall_format_time(r->wall, out->text, sizeof out->text); out->role = ROLE_DIM; break;
+    case RC_TIME:
+        wall_format_time(r->wall, out->text, sizeof out->text);
+        out->role = ROLE_DIM;
+        break;
     case RC_ID: snprintf(out->text, sizeof out->text, "%llu", (unsigned long long)r->id % 1000000); break;
     case RC_STATUS: status_cell(q, out); break;
     case RC_CLIENT: snprintf(out->text, sizeof out->text, "%s", a->privacy ? "****" : r->client); break;
@@ -164,8 +178,8 @@ static void draw_tries(struct app *a, struct rect *r, const struct record *q)
         view_key_name(a, t->key_id, name, sizeof name);
         snprintf(status, sizeof status, "%d", t->status);
         snprintf(line, sizeof line, "%-5d +%-6s  %-13s  %s %s%s%s  %ss", i + 1, num_seconds(t->at_ms).s, name,
-                 t->status ? status : "-", view_verdict((enum verdict)t->verdict), t->message[0] ? ": " : "", t->message,
-                 num_seconds(t->took_ms).s);
+                 t->status ? status : "-", view_verdict((enum verdict)t->verdict), t->message[0] ? ": " : "",
+                 t->message, num_seconds(t->took_ms).s);
         view_line(a, r, t->verdict == VERDICT_OK ? ROLE_NORMAL : ROLE_WARN, line);
     }
 }
@@ -187,8 +201,8 @@ static void draw_detail(struct app *a, struct rect r)
             a->privacy ? "****" : d->client, part, NULL);
     view_line(a, &r, ROLE_NORMAL, line);
     snprintf(status, sizeof status, "%d", d->status);
-    tr_with(line, sizeof line, MSG_R_LINE2, d->model, q->state, d->status ? status : "-", q->live ? ".." : end_name(d->end),
-            NULL);
+    tr_with(line, sizeof line, MSG_R_LINE2, d->model, q->state, d->status ? status : "-",
+            q->live ? ".." : end_name(d->end), NULL);
     view_line(a, &r, q->live || d->end == END_OK ? ROLE_NORMAL : ROLE_WARN, line);
     speed(d, part, sizeof part);
     bool known = d->usage.known;

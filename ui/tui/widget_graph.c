@@ -76,9 +76,9 @@ void graph_row(const int64_t *slots, size_t count, int64_t max, int rows, int ro
     out[0] = '\0';
     for (size_t i = 0; i + step <= count; i += step) {
         char cell[4] = {" .:|#"[dots_in_row(slots[i], max, rows, row)], '\0'};
-        const char *text = ascii ? cell
-                                 : braille(dots_in_row(slots[i], max, rows, row),
-                                           dots_in_row(slots[i + 1], max, rows, row), cell);
+        const char *text =
+            ascii ? cell
+                  : braille(dots_in_row(slots[i], max, rows, row), dots_in_row(slots[i + 1], max, rows, row), cell);
         size_t n = strlen(text);
         if (o + n >= size) return;
         memcpy(out + o, text, n + 1);

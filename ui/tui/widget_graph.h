@@ -6,8 +6,8 @@
 
 enum { GRAPH_SLOTS_MAX = 1024 };
 
-/* Spreads n samples over `slots`, newest at the right: the maximum of the samples that fall into one slot; repeated when
- * there are fewer samples than slots. -1 = no data; a slot with some data shows it. */
+/* Spreads n samples over `slots`, newest at the right: the maximum of the samples that fall into one slot; repeated
+ * when there are fewer samples than slots. -1 = no data; a slot with some data shows it. */
 void graph_spread(const int64_t *in, size_t n, int64_t *out, size_t slots);
 /* Per-minute rates from buckets: the sum of `per_minute` neighbours ending at each bucket; writes n - per_minute + 1
  * values (0 when n is smaller) and returns how many. All-missing sums are -1. */

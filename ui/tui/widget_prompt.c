@@ -74,7 +74,7 @@ static void count_line(const struct app *a, struct paste_count *c, struct str li
 {
     size_t found = 0, begin = 0, at = 0;
     char *text = str_dup(line);
-    for (uint32_t cp = 0;; ) {
+    for (uint32_t cp = 0;;) {
         size_t n = text_next(text + at, &cp);
         if (n == 0 || separator(cp)) {
             struct str word = {text + begin, at - begin};
@@ -292,7 +292,8 @@ static void answer(struct app *a, uint32_t key)
     enum prompt_kind kind = a->prompt.kind;
     uint64_t number = a->prompt.number;
     if (kind == ASK_QUIT) {
-        if (key != 'd' && key != 'h' && key != 'Q' && key != K_ESC && key != K_ENTER && key != 'n' && key != 'q') return;
+        if (key != 'd' && key != 'h' && key != 'Q' && key != K_ESC && key != K_ENTER && key != 'n' && key != 'q')
+            return;
         prompt_close(a);
         if (key == 'd') (void)app_post(a, CMD_DRAIN, "", NULL, 0, 0);
         if (key == 'Q') (void)app_post(a, CMD_QUIT, "", NULL, 0, 0);

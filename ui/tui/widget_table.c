@@ -115,7 +115,7 @@ static void find_selection(struct table *t)
     size_t i = 0;
     while (i < t->count && t->ids[i] != t->selected) i++;
     if (t->follow || !t->touched) i = 0;
-    if (i == t->count) i = MIN(t->at, t->count - 1); /* the row is gone: its neighbour */
+    if (i == t->count) i = MIN(t->at, t->count - 1);             /* the row is gone: its neighbour */
     int64_t top = (int64_t)t->top + (int64_t)i - (int64_t)t->at; /* the cursor stays on its line of the screen */
     t->top = (size_t)MAX(top, 0);
     t->at = i;
@@ -233,8 +233,10 @@ void table_draw(struct table *t, const struct canvas *c, struct rect r, bool foc
     if (page < 1) return;
     if (t->at < t->top) t->top = t->at;
     if (t->at >= t->top + (size_t)page) t->top = t->at - (size_t)page + 1;
-    if (t->count <= (size_t)page) t->top = 0;
-    else if (t->top > t->count - (size_t)page) t->top = t->count - (size_t)page;
+    if (t->count <= (size_t)page)
+        t->top = 0;
+    else if (t->top > t->count - (size_t)page)
+        t->top = t->count - (size_t)page;
     for (int i = 0; i < page && t->top + (size_t)i < t->count; i++) {
         size_t at = t->top + (size_t)i;
         draw_row(t, c, (struct rect){r.y + 1 + i, r.x, 1, r.w}, at, widths, focused && at == t->at);
