@@ -105,6 +105,7 @@ static void reply_login(const struct admin *a, struct local_call *lc, enum page_
 {
     struct buf out = BUF_INIT(65536), headers = BUF_INIT(4096);
     buf_puts(&headers, HTML_HEADERS);
+    if (status == 401) buf_puts(&headers, "WWW-Authenticate: Bearer\r\n"); /* no browser asks for a password at that */
     buf_puts(&headers, more_headers);
     page_write_login(lang, note, a->style_tag, &out);
     local_reply(lc, status, buf_str(&headers), buf_str(&out));

@@ -250,7 +250,8 @@ void answer_broken(struct exchange *e, enum error_code code, const char *message
     struct buf event = BUF_INIT(8192);
     struct conn *c = e->conn;
     char text[500];
-    snprintf(text, sizeof text, "%s%s%s", message, e->last_sentence[0] ? ": " : "", e->last_sentence);
+    const char *detail = end == END_STREAM_BROKEN ? e->last_sentence : ""; /* else it is of an earlier try */
+    snprintf(text, sizeof text, "%s%s%s", message, detail[0] ? ": " : "", detail);
     attempt_end(e, end == END_KILLED ? VERDICT_CANCELLED : VERDICT_STREAM_BROKEN);
     e->conn = NULL;
     if (e->is_stream && !e->tap.error_seen) {

@@ -156,6 +156,7 @@ void attempt_start(struct exchange *e)
 static void record_try(struct exchange *e, enum verdict v)
 {
     if (e->tries >= RECORD_TRIES) return;
+    if (!e->try_list) e->try_list = xmalloc(RECORD_TRIES * sizeof *e->try_list);
     struct try_record *t = &e->try_list[e->tries++];
     int64_t now = mono_us();
     str_copy(t->key_id, sizeof t->key_id, str_of(e->lease.key_id));
@@ -281,6 +282,7 @@ static void open_gate(struct exchange *e)
     e->gate_deadline = e->phase_deadline = (mono_t){0};
     e->last_data = loop_now(e->p->loop);
     answer_begin(e);
+    exchange_timer_arm(e); /* the idle timeout may be the shortest of all */
 }
 
 static void on_head(void *arg, const struct call_head *h)
@@ -355,6 +357,7 @@ static bool collect(struct exchange *e, struct str data)
         else e->last_data = (mono_t){0}; /* comments do not count as the first event */
     } else {
         tap_body(&e->tap, data);
+        exchange_timer_arm(e);
         if (e->gate_bytes.len >= GATE_BYTES)
             gate_decide(e, verdict_of_answer(e->status, e->body_is_text, buf_str(&e->gate_bytes), &e->last_error));
     }

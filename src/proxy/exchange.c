@@ -319,6 +319,8 @@ static void exchange_free(struct proxy *p, struct exchange *e)
     buf_free(&e->gate_bytes);
     buf_free(&e->reply_headers);
     tap_free(&e->tap);
+    free(e->try_list);
+    e->try_list = NULL;
     e->magic = 0;
     if (p->spare_count >= SPARE_MAX) {
         loop_timer_destroy(&e->timer);

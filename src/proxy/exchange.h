@@ -66,7 +66,7 @@ struct exchange {
     uint32_t tried[TRIED_MAX];
     size_t tried_count;
     uint8_t tries;
-    struct try_record try_list[RECORD_TRIES];
+    struct try_record *try_list; /* room for RECORD_TRIES, made when the first try is over: 2 KB less a stream */
     enum verdict last_verdict;
     struct upstream_error last_error;
     char last_sentence[200]; /* of a failed connection */

@@ -131,18 +131,20 @@ static void on_fault(void *arg, struct conn *c, const struct head *h, enum reque
 {
     struct proxy *p = arg;
     enum dialect d = DIALECT_OPENAI;
+    const char *sentence = sentence_of_fault(fault, status);
     if (!h && fault == FAULT_BAD_HEAD) log_bad_head(c, status);
     if (is_exchange(c)) {
         struct exchange *e = conn_user(c);
         d = e->route.dialect;
+        if (fault == FAULT_BODY_TOO_LARGE && e->route.upload)
+            sentence = "the request's body is larger than limits.max_upload allows";
         e->conn = NULL;
         settle(e, END_CLIENT_ERROR);
     } else if (conn_user(c)) {
         local_on_gone(p, c);
     }
     conn_set_user(c, NULL);
-    answer_plain_error(c, d, error_of_status(status), sentence_of_fault(fault, status),
-                       status == 503 ? "Retry-After: 2\r\n" : "");
+    answer_plain_error(c, d, error_of_status(status), sentence, status == 503 ? "Retry-After: 2\r\n" : "");
 }
 
 static void on_drain(void *arg, struct conn *c)

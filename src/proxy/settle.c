@@ -113,7 +113,7 @@ void settle_fill(const struct exchange *e, struct record *r)
     r->bytes_up = e->bytes_up;
     r->bytes_down = e->bytes_down;
     r->tries = e->tries;
-    memcpy(r->try_list, e->try_list, e->tries * sizeof e->try_list[0]);
+    if (e->tries) memcpy(r->try_list, e->try_list, e->tries * sizeof e->try_list[0]);
 }
 
 static void count_done(const struct exchange *e, struct record *r)

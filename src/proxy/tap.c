@@ -110,9 +110,10 @@ static struct usage usage_parse(struct str object)
     return u;
 }
 
-static bool value_is_string(struct str v)
+/* Some write "" where null is meant. */
+static bool value_is_text(struct str v)
 {
-    return v.n && v.p[0] == '"';
+    return v.n > 1 && v.p[0] == '"' && v.p[1] != '"';
 }
 
 static void see_usage(struct tap *t, struct str value)
@@ -139,9 +140,9 @@ static void on_event(void *arg, const struct sse_event *e)
                               [USAGE] = {STR("\"usage\""), {NULL, 0}}};
     find_members(e->data, w, COUNT);
     if (str_is(e->type, "message_stop")) t->complete = true;
-    if (str_is(e->type, "error") || value_is_string(w[ERROR].found) || object_at(w[ERROR].found).n)
+    if (str_is(e->type, "error") || value_is_text(w[ERROR].found) || object_at(w[ERROR].found).n)
         t->error_seen = true;
-    if (value_is_string(w[FINISH].found) || value_is_string(w[STOP].found)) t->complete = true;
+    if (value_is_text(w[FINISH].found) || value_is_text(w[STOP].found)) t->complete = true;
     see_usage(t, w[USAGE].found);
     if (str_is(e->type, "message_start")) t->base = usage_parse((struct str){t->last_usage, t->last_usage_len});
 }

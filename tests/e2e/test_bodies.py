@@ -241,11 +241,12 @@ def test_uploads_have_a_limit_of_their_own(start, standin):
             assert [r["body_sha256"] for r in standin.requests()] == [sha(form(300 * K))], path
             answer = send(p, form(300 * K + 1), path=path, headers=FORM)
             assert answer[0] == 413 and code_of(answer) == "body_too_large", path
-            assert len(standin.requests()) == 1
+            assert b"limits.max_upload" in answer[2] and len(standin.requests()) == 1
     standin.reset()
     for path in (PATH, "/v1/video/submit", "/v1/embeddings", "/v1/audio/speech"):
         answer = post(p, full_body(100 * K + 1), path)
         assert answer[0] == 413 and code_of(answer) == "body_too_large", path
+        assert b"limits.max_body" in answer[2]
     assert standin.requests() == []
 
 

@@ -248,6 +248,12 @@ def test_only_allowed_headers_come_down(proxy, standin, stream, act, more):
     assert status == (400 if "preset" in act else 200)
 
 
+def test_an_error_that_came_compressed_is_told_in_clear(proxy, standin):
+    standin.rules({"match": {"model": "*"}, "act": {"preset": "400_20012", "gzip_anyway": True}})
+    answer = proxy.chat()
+    assert answer[0] == 400 and error(answer)["code"] == "bad_request" and "content-encoding" not in answer[1]
+
+
 @pytest.mark.parametrize("theirs", ["abc-123", "a.b:c/d@e_f", "x" * 128])
 def test_a_safe_request_id_is_kept(proxy, theirs):
     assert proxy.chat(headers={"X-Request-Id": theirs})[1]["x-request-id"] == theirs

@@ -98,7 +98,9 @@ def test_only_event_streams_get_comments(start, standin):
 def test_idle(start, standin, after):
     p = begin(start, "idle_timeout = 400ms")
     act(standin, stall=after)
-    status, body, complete = Wire(p, STREAM).answer()
+    wire = Wire(p, STREAM)
+    wire.sock.settimeout(10 * SLOW)  # far more than idle_timeout, less than all others
+    status, body, complete = wire.answer()
     error = events(body)[-1]["error"]
     assert status == 200 and not complete and error["code"] == "upstream_timeout"
     assert error["message"].count("idle_timeout") == 1, error
@@ -106,6 +108,14 @@ def test_idle(start, standin, after):
     snapshot = p.wait_idle()
     assert snapshot["requests"][0]["reason"] == "timeout"
     assert all(not k["cooldowns"] for k in snapshot["keys"]), "no key is to blame for a stall in the middle"
+
+
+def test_idle_in_a_plain_answer(start, standin):
+    p = begin(start, "idle_timeout = 400ms")
+    act(standin, stall=1)
+    answer = p.chat(timeout=10)
+    assert (answer[0], error_of(answer)["code"]) == (504, "upstream_timeout")
+    assert "idle_timeout" in error_of(answer)["message"]
 
 
 def test_idle_after_the_last_word_is_an_end(start, standin):

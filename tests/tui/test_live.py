@@ -66,6 +66,7 @@ def test_the_terminal_is_sane_after_a_signal(open_screen, number):
 def test_the_terminal_is_sane_after_a_crash(open_screen, number):
     s = open_screen([key("good")])
     s.see("Overview")
+    s.expect_crash = True
     s.signal(number)
     code = s.process.wait(30)
     assert code != 0

@@ -295,7 +295,7 @@ def test_the_terminal_is_restored(screen, end):
     s = screen()
     until("modes on", lambda: s.flags() == "1 1 0")
     ENDS[end](s)
-    s.wait("ended=")
+    s.wait(r"ended=\d")
     until("flags", lambda: s.flags() == "0 0 1")
     s.keys("Enter")
     s.type("clear; stty -a | tr ' ;' '\\n\\n' | grep -cxE 'icanon|echo|isig|ixon'")

@@ -36,16 +36,26 @@ static void test_table(void **state)
         enum error_code e;
         const char *name;
         int status;
-    } rows[] = {{ERR_no_keys, "no_keys", 503},           {ERR_no_usable_key, "no_usable_key", 503},
-                {ERR_all_cooling, "all_cooling", 429},   {ERR_insufficient_funds, "insufficient_funds", 402},
-                {ERR_not_verified, "not_verified", 403}, {ERR_model_banned, "model_banned", 404},
-                {ERR_not_found, "not_found", 404},       {ERR_duplicate_key, "duplicate_key", 400},
-                {ERR_bad_json, "bad_json", 400},         {ERR_bad_model, "bad_model", 400},
-                {ERR_unauthorized, "unauthorized", 401}, {ERR_body_too_large, "body_too_large", 413},
-                {ERR_busy_memory, "busy_memory", 503},   {ERR_draining, "draining", 503},
-                {ERR_upstream_dns, "upstream_dns", 502}, {ERR_upstream_connect, "upstream_connect", 502},
-                {ERR_upstream_tls, "upstream_tls", 502}, {ERR_upstream_redirect, "upstream_redirect", 502},
-                {ERR_upstream_garbage, "upstream_garbage", 502}, {ERR_upstream_timeout, "upstream_timeout", 504},
+    } rows[] = {{ERR_no_keys, "no_keys", 503},
+                {ERR_no_usable_key, "no_usable_key", 503},
+                {ERR_all_cooling, "all_cooling", 429},
+                {ERR_insufficient_funds, "insufficient_funds", 402},
+                {ERR_not_verified, "not_verified", 403},
+                {ERR_model_banned, "model_banned", 404},
+                {ERR_not_found, "not_found", 404},
+                {ERR_duplicate_key, "duplicate_key", 400},
+                {ERR_bad_json, "bad_json", 400},
+                {ERR_bad_model, "bad_model", 400},
+                {ERR_unauthorized, "unauthorized", 401},
+                {ERR_body_too_large, "body_too_large", 413},
+                {ERR_busy_memory, "busy_memory", 503},
+                {ERR_draining, "draining", 503},
+                {ERR_upstream_dns, "upstream_dns", 502},
+                {ERR_upstream_connect, "upstream_connect", 502},
+                {ERR_upstream_tls, "upstream_tls", 502},
+                {ERR_upstream_redirect, "upstream_redirect", 502},
+                {ERR_upstream_garbage, "upstream_garbage", 502},
+                {ERR_upstream_timeout, "upstream_timeout", 504},
                 {ERR_upstream_unavailable, "upstream_unavailable", 503}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_string_equal(error_name(rows[i].e), rows[i].name);
@@ -88,9 +98,9 @@ static void test_openai_shape(void **state)
 static void test_anthropic_shape(void **state)
 {
     (void)state;
-    static const char *const types[] = {"invalid_request_error", "authentication_error", "permission_error",
-                                        "not_found_error",       "request_too_large",    "rate_limit_error",
-                                        "api_error",             "overloaded_error"};
+    static const char *const types[] = {
+        "invalid_request_error", "authentication_error", "permission_error", "not_found_error",
+        "request_too_large",     "rate_limit_error",     "api_error",        "overloaded_error"};
     struct upstream_error from = {.code = 50602, .message = "theirs"};
     for (enum error_code e = 0; e < ERR_COUNT; e++) {
         struct buf out = BUF_INIT(4096);
@@ -144,9 +154,11 @@ static void test_events(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),           cmocka_unit_test(test_of_status),
-        cmocka_unit_test(test_openai_shape),    cmocka_unit_test(test_anthropic_shape),
-        cmocka_unit_test(test_what_the_platform_said_is_kept), cmocka_unit_test(test_events)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table),
+                                       cmocka_unit_test(test_of_status),
+                                       cmocka_unit_test(test_openai_shape),
+                                       cmocka_unit_test(test_anthropic_shape),
+                                       cmocka_unit_test(test_what_the_platform_said_is_kept),
+                                       cmocka_unit_test(test_events)};
     return cmocka_run_group_tests_name("errors", tests, NULL, NULL);
 }

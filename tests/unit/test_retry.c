@@ -105,9 +105,11 @@ static void test_smallest_budgets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_verdict), cmocka_unit_test(test_stalls_only_when_asked),
-        cmocka_unit_test(test_forwarded_routes_retry_refusals_only), cmocka_unit_test(test_delay),
-        cmocka_unit_test(test_budgets_are_apart), cmocka_unit_test(test_smallest_budgets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_verdict),
+                                       cmocka_unit_test(test_stalls_only_when_asked),
+                                       cmocka_unit_test(test_forwarded_routes_retry_refusals_only),
+                                       cmocka_unit_test(test_delay),
+                                       cmocka_unit_test(test_budgets_are_apart),
+                                       cmocka_unit_test(test_smallest_budgets)};
     return cmocka_run_group_tests_name("retry", tests, NULL, NULL);
 }

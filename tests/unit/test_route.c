@@ -117,11 +117,30 @@ static void test_own(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    static const char *const paths[] = {
-        "",        "*",           "v1/models",         "/v1/..",          "/v1/../admin",      "/./v1",
-        "/a/./b",  "/v1/files/.", "/v1/%66iles",       "/v1/files/%2e%2e", "/%76%31/files",     "/v1/chat%2Fcompletions",
-        "/v1/a b", "/v1/\xe4",    "/v1/models/%",      "/v1/models/%2",   "/v1/models/%zz",    "/v1/models/a%00b",
-        "/v1/a\\b", "/v1/<x>",    "/v1/models/%2e%2e", "/v1/models/a%2F..%2F..%2Fadmin", "/v1/models/%41%20", "/v1/a|b"};
+    static const char *const paths[] = {"",
+                                        "*",
+                                        "v1/models",
+                                        "/v1/..",
+                                        "/v1/../admin",
+                                        "/./v1",
+                                        "/a/./b",
+                                        "/v1/files/.",
+                                        "/v1/%66iles",
+                                        "/v1/files/%2e%2e",
+                                        "/%76%31/files",
+                                        "/v1/chat%2Fcompletions",
+                                        "/v1/a b",
+                                        "/v1/\xe4",
+                                        "/v1/models/%",
+                                        "/v1/models/%2",
+                                        "/v1/models/%zz",
+                                        "/v1/models/a%00b",
+                                        "/v1/a\\b",
+                                        "/v1/<x>",
+                                        "/v1/models/%2e%2e",
+                                        "/v1/models/a%2F..%2F..%2Fadmin",
+                                        "/v1/models/%41%20",
+                                        "/v1/a|b"};
     struct route r;
     const char *allow;
     for (size_t i = 0; i < ARRAY_LEN(paths); i++)
@@ -168,8 +187,8 @@ static void test_path_alone(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pooled),  cmocka_unit_test(test_forwarded),  cmocka_unit_test(test_own),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_long_paths), cmocka_unit_test(test_path_alone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pooled),     cmocka_unit_test(test_forwarded),
+                                       cmocka_unit_test(test_own),        cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_long_paths), cmocka_unit_test(test_path_alone)};
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

@@ -80,6 +80,7 @@ static void test_what_completes_a_stream(void **state)
         {CHUNK("[DONE] \\\"finish_reason\\\":\\\"stop\\\"", "null", "1", "1"), false}, /* said by the model */
         {"data: {\"x\":\"finish_reason\",\"y\":\"stop\"}\n\n", false},
         {"data: {\"finish_reason\" : \"length\"}\n\n", true},
+        {CHUNK("x", "\"\"", "1", "1"), false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct tap t = fed(rows[i].text);
@@ -97,6 +98,7 @@ static void test_errors_inside(void **state)
     } rows[] = {{"data: {\"error\":{\"message\":\"x\"}}\n\n", true},
                 {"data: {\"error\":\"x\"}\n\n", true},
                 {"data: {\"error\":null,\"choices\":[]}\n\n", false},
+                {"data: {\"error\":\"\",\"choices\":[]}\n\n", false},
                 {"event: error\ndata: {}\n\n", true},
                 {CHUNK("\\\"error\\\":{}", "null", "1", "1"), false}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -112,8 +114,10 @@ static void test_anthropic(void **state)
     struct tap t = fed("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":"
                        "{\"input_tokens\":40,\"cache_read_input_tokens\":30,\"output_tokens\":1}}}\n\n");
     assert_usage(tap_usage(&t), 40, 1, 30, 0); /* live, before the end */
-    feed(&t, "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},"
-             "\"usage\":{\"output_tokens\":12}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", 5);
+    feed(&t,
+         "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},"
+         "\"usage\":{\"output_tokens\":12}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+         5);
     assert_usage(tap_usage(&t), 40, 12, 30, 0);
     assert_true(t.complete);
     tap_free(&t);
@@ -162,14 +166,32 @@ static void test_last_known_usage_stays(void **state)
     tap_free(&t);
 }
 
+/* The last event counts without its closing blank line, once the bytes are over. */
+static void test_the_end_of_the_bytes(void **state)
+{
+    (void)state;
+    struct tap t = fed(CHUNK("x", "null", "9", "4") "data: [DONE]\n");
+    assert_false(t.complete);
+    tap_finish(&t, 5000);
+    assert_true(t.complete);
+    assert_int_equal(t.events, 2);
+    assert_int_equal(t.last_us, 5000);
+    tap_finish(&t, 6000);
+    assert_int_equal(t.events, 2);
+    tap_free(&t);
+}
+
 static void test_answers(void **state)
 {
     (void)state;
-    assert_usage(usage_of_answer(STR("{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}")), 1, 2, 0, 0);
-    assert_usage(usage_of_answer(STR("{\"results\":[],\"tokens\":{\"input_tokens\":28,\"output_tokens\":0}}")), 28, 0, 0, 0);
+    assert_usage(usage_of_answer(STR("{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}")), 1, 2,
+                 0, 0);
+    assert_usage(usage_of_answer(STR("{\"results\":[],\"tokens\":{\"input_tokens\":28,\"output_tokens\":0}}")), 28, 0,
+                 0, 0);
     assert_usage(usage_of_answer(STR("{\"meta\":{\"tokens\":{\"input_tokens\":8,\"output_tokens\":0}}}")), 8, 0, 0, 0);
     assert_usage(usage_of_answer(STR("{\"content\":\"\\\"usage\\\":{\\\"prompt_tokens\\\":99}\",\"usage\":"
-                                     "{\"prompt_tokens\":1,\"completion_tokens\":2,\"prompt_cache_hit_tokens\":1}}")), 1, 2, 1, 0);
+                                     "{\"prompt_tokens\":1,\"completion_tokens\":2,\"prompt_cache_hit_tokens\":1}}")),
+                 1, 2, 1, 0);
     assert_false(usage_of_answer(STR("{\"text\":\"no usage here\"}")).known);
     assert_false(usage_of_answer(STR("")).known);
     assert_false(usage_of_answer(STR("{\"usage\":{\"prompt_tokens\":1")).known); /* cut */
@@ -199,10 +221,14 @@ static void test_long_bodies(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream_at_every_cut), cmocka_unit_test(test_what_completes_a_stream),
-        cmocka_unit_test(test_errors_inside),       cmocka_unit_test(test_anthropic),
-        cmocka_unit_test(test_odd_usage),           cmocka_unit_test(test_last_known_usage_stays),
-        cmocka_unit_test(test_answers),             cmocka_unit_test(test_long_bodies)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_stream_at_every_cut),
+                                       cmocka_unit_test(test_what_completes_a_stream),
+                                       cmocka_unit_test(test_errors_inside),
+                                       cmocka_unit_test(test_anthropic),
+                                       cmocka_unit_test(test_odd_usage),
+                                       cmocka_unit_test(test_last_known_usage_stays),
+                                       cmocka_unit_test(test_the_end_of_the_bytes),
+                                       cmocka_unit_test(test_answers),
+                                       cmocka_unit_test(test_long_bodies)};
     return cmocka_run_group_tests_name("tap", tests, NULL, NULL);
 }

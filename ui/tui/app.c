@@ -42,7 +42,7 @@ void app_free(struct app *a)
     a->snap = NULL;
 }
 
-enum view_id app_view_id(const struct app *a)
+static enum view_id view_in_front(const struct app *a)
 {
     bool empty = a->snap && a->snap->key_count == 0;
     return empty && a->view == VIEW_OVERVIEW ? VIEW_FIRST : a->view;
@@ -50,7 +50,7 @@ enum view_id app_view_id(const struct app *a)
 
 const struct view_ops *app_view(const struct app *a)
 {
-    return views[app_view_id(a)];
+    return views[view_in_front(a)];
 }
 
 struct rect app_rect(const struct app *a, enum region r)
@@ -320,7 +320,7 @@ static void draw_hints(struct app *a)
     const struct binding *last[2] = {binding_find(a->view, '?'), binding_find(a->view, 'q')};
     int x = r.x + 1, gap = r.w >= 110 ? 3 : 1, end = r.x + r.w - hint_width(last[0]) - hint_width(last[1]) - gap;
     if (r.h < 1) return;
-    unsigned scope = 1u << app_view_id(a);
+    unsigned scope = 1u << view_in_front(a);
     for (size_t i = 0; i < ARRAY_LEN(bindings); i++) {
         const struct binding *b = &bindings[i];
         if (!(b->scope & scope) || b->hint == MSG_NONE || b->action == ACT_HELP || b->action == ACT_QUIT) continue;
@@ -357,7 +357,7 @@ void app_draw(struct app *a)
     } else {
         draw_top(a);
         draw_health(a);
-        if (app_view_id(a) == VIEW_FIRST) layout_make(a->canvas.w, a->canvas.h, VIEW_FIRST, false, 0, &a->lay);
+        if (view_in_front(a) == VIEW_FIRST) layout_make(a->canvas.w, a->canvas.h, VIEW_FIRST, false, 0, &a->lay);
         if (a->snap) app_view(a)->draw(a);
         prompt_draw(a);
         draw_message(a);
@@ -414,7 +414,7 @@ static void on_key(struct app *a, uint32_t key)
         if (a->snap) arrange_all(a);
         return;
     }
-    const struct binding *b = binding_find(app_view_id(a), key);
+    const struct binding *b = binding_find(view_in_front(a), key);
     if (!b) {
         explain(a, key);
         return;

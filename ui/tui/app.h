@@ -120,7 +120,6 @@ void app_reply(void *app, const struct reply *r);
 /* Milliseconds until something on the screen changes by itself (clock, toast, countdown). */
 int app_next_change(const struct app *a);
 const struct view_ops *app_view(const struct app *a); /* the first-run page while there is no key */
-enum view_id app_view_id(const struct app *a);
 void app_show(struct app *a, enum view_id v);
 struct rect app_rect(const struct app *a, enum region r);
 
@@ -168,7 +167,7 @@ void view_bar(struct app *a, struct rect r, const char *title, const struct tabl
 void view_empty(struct app *a, struct rect r, const struct table *t, const char *sentence);
 /* A line of a detail pane; advances `r`. */
 void view_line(struct app *a, struct rect *r, enum role role, const char *text);
-extern const struct table_spec keys_spec, brief_keys_spec, free_spec, paid_spec, traffic_spec, requests_spec;
+extern const struct table_spec keys_spec, free_spec, paid_spec, traffic_spec, requests_spec;
 void keys_act_add(struct app *a);
 void keys_test_all(struct app *a, const char *which, bool asked);
 void keys_delete_now(struct app *a);

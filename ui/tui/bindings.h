@@ -85,8 +85,9 @@ enum {
 #define ACTION_TABLE(A)                                                                                                \
     A(NONE)                                                                                                            \
     A(ADD)                                                                                                             \
-    A(WINDOW) A(MARK) A(MARK_ALL) A(TOGGLE) A(TEST) A(TEST_ALL) A(TEST_BAD) A(DELETE) A(RESET) A(BALANCE) A(LABEL)     \
-        A(BAN) A(COST) A(SWAP) A(CANCEL) A(LIVE_ONLY) A(ERRORS_ONLY) A(FOLLOW) A(LEVEL) A(FILTER) A(SORT) A(SORT_BACK) \
+    A(WINDOW)                                                                                                          \
+    A(MARK) A(MARK_ALL) A(TOGGLE) A(TEST) A(TEST_ALL) A(TEST_BAD) A(DELETE) A(RESET) A(BALANCE) A(LABEL) A(BAN)        \
+        A(COST) A(SWAP) A(CANCEL) A(LIVE_ONLY) A(ERRORS_ONLY) A(FOLLOW) A(LEVEL) A(FILTER) A(SORT) A(SORT_BACK)        \
             A(COPY) A(OPEN) A(PAUSE) A(VIEW_NUMBER) A(NEXT_VIEW) A(PREV_VIEW) A(UP) A(DOWN) A(LEFT) A(RIGHT)           \
                 A(PAGE_UP) A(PAGE_DOWN) A(HALF_UP) A(HALF_DOWN) A(FIRST) A(LAST) A(BACK) A(COMMAND) A(UNDO) A(PRIVACY) \
                     A(MOUSE) A(LANGUAGE) A(REDRAW) A(HELP) A(QUIT) A(INTERRUPT) A(SUSPEND)

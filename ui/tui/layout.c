@@ -2,7 +2,7 @@
  * single line remains. Nothing here knows curses; tests walk all sizes and check "inside" and "no overlap". */
 #include "ui/tui/layout.h"
 
-enum size_class layout_class(int w, int h)
+static enum size_class layout_class(int w, int h)
 {
     if (w < LAYOUT_MIN_W || h < LAYOUT_MIN_H) return SIZE_NANO;
     if (w < 80 || h < 24) return SIZE_MINI;

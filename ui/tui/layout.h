@@ -40,7 +40,6 @@ struct layout {
     struct rect at[REGION_COUNT];
 };
 
-enum size_class layout_class(int w, int h);
 /* `detail`: a detail pane is open. `first_rows`: rows the first of two stacked lists would like. */
 void layout_make(int w, int h, enum view_id view, bool detail, int first_rows, struct layout *out);
 

@@ -110,7 +110,8 @@ bool term_plain_font(void)
     return strcmp(term.name, "linux") == 0 || strncmp(term.name, "vt", 2) == 0;
 }
 
-void term_altstack(void)
+/* A signal stack for the calling thread: a stack overflow is handled too. */
+static void term_altstack(void)
 {
     static _Thread_local char stack[ALTSTACK];
     stack_t ss = {.ss_sp = stack, .ss_size = sizeof stack}, old;

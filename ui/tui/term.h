@@ -24,7 +24,6 @@ void term_resize(void);           /* asks the kernel for the size and tells curs
 void term_copy(const char *text); /* OSC 52: into the clipboard of the terminal, where it allows that */
 bool term_foreground(void);
 void term_stop_process(void); /* SIGSTOP to ourselves; returns after SIGCONT */
-void term_altstack(void);     /* a signal stack for the calling thread */
 
 /* stderr while the screen is up. */
 int term_stderr_fd(void); /* to poll for reading */

@@ -10,9 +10,9 @@ try {
   });
   for await (const part of result.fullStream) {
     if (part.type === "text-delta") seen.text += part.text;
-    if (part.type === "error") seen.error = part.error?.message ?? (typeof part.error === "string" ? part.error : JSON.stringify(part.error));
+    if (part.type === "error") seen.error ??= String(part.error?.message ?? part.error);
   }
 } catch (e) {
-  seen.error = String(e.message);
+  seen.error ??= String(e.message); // the connection breaks after the event that says why
 }
 console.log(JSON.stringify(seen));
