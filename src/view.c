@@ -1,5 +1,5 @@
-/* Gathering a snapshot: every worker is asked by mail for what it has in flight; when all have answered, or after 50 ms,
- * the picture is made; a late worker's last list is used again. */
+/* Gathering a snapshot: every worker is asked by mail for what it has in flight; when all have answered, or after 50
+ * ms, the picture is made; a late worker's last list is used again. */
 #include "base/mem.h"
 #include "engine.h"
 
@@ -108,6 +108,11 @@ static void describe_model(struct engine *g, struct snap_model *m, const char *i
     m->banned = m->ban_from_file || map_get(&g->bans, str_of(id)) != NULL;
     m->keys_usable = keypool_usable_for(g->pool, str_of(id), loop_now(g->loop));
     m->ttft_ms = -1;
+    struct outage_view outage;
+    keypool_outage_view(g->pool, id, loop_now(g->loop), &outage);
+    snprintf(m->breaker, sizeof m->breaker, "%s", breaker_state_name(outage.state));
+    if (outage.state != BREAKER_CLOSED) snprintf(m->trouble, sizeof m->trouble, "%s", verdict_sentence(outage.reason));
+    m->waiting = outage.waiting;
 }
 
 static void add_traffic(struct snap_model *m, const struct meter_model *t)
@@ -147,9 +152,9 @@ static void view_models(struct engine *g, struct snapshot *s)
         }
         if (row) add_traffic(row, &traffic[i]);
     }
-    MAP_FOR (slot, &g->bans)
-        if (!map_get(&seen, str_of(slot->key)) && s->model_count < MODELS_VIEW_MAX)
-            describe_model(g, &s->models[s->model_count++], slot->key);
+    MAP_FOR(slot, &g->bans)
+    if (!map_get(&seen, str_of(slot->key)) && s->model_count < MODELS_VIEW_MAX)
+        describe_model(g, &s->models[s->model_count++], slot->key);
     qsort(s->models, s->model_count, sizeof *s->models, by_cost_and_id);
     map_free(&seen);
     free(traffic);
@@ -211,7 +216,15 @@ static void view_alarm(struct engine *g, struct snapshot *s)
     if (h.last_error[0])
         snprintf(s->alarm, sizeof s->alarm, "disk: %s", h.last_error);
     else if (h.dropped)
-        snprintf(s->alarm, sizeof s->alarm, "disk: %llu writes or log lines were dropped", (unsigned long long)h.dropped);
+        snprintf(s->alarm, sizeof s->alarm, "disk: %llu writes or log lines were dropped",
+                 (unsigned long long)h.dropped);
+    struct outage_view outage;
+    keypool_outage_view(g->pool, NULL, s->made, &outage);
+    snprintf(s->breaker, sizeof s->breaker, "%s", breaker_state_name(outage.state));
+    s->waiting = outage.waiting;
+    if (outage.state != BREAKER_CLOSED)
+        snprintf(s->upstream_trouble, sizeof s->upstream_trouble, "%s, by every account",
+                 verdict_sentence(outage.reason));
     if (g->addrs && g->addrs->failed)
         snprintf(s->upstream_trouble, sizeof s->upstream_trouble, "cannot resolve %.60s: %.100s", g->addrs->host,
                  g->addrs->error);

@@ -35,18 +35,18 @@ struct key_conf {
 struct conf {
     atomic_uint refs;
     /* One field per option: see options.h for the types. */
-#define CONF_FIELD_TEXT(f)     char *f;
-#define CONF_FIELD_LIST(f)     struct text_list f;
-#define CONF_FIELD_NUMBER(f)   int64_t f;
-#define CONF_FIELD_SIZE(f)     int64_t f;
-#define CONF_FIELD_DURATION(f) int64_t f;
-#define CONF_FIELD_FLAG(f)     bool f;
-#define CONF_FIELD_CHOICE(f)   int f;
+#define CONF_FIELD_TEXT(f)                                          char *f;
+#define CONF_FIELD_LIST(f)                                          struct text_list f;
+#define CONF_FIELD_NUMBER(f)                                        int64_t f;
+#define CONF_FIELD_SIZE(f)                                          int64_t f;
+#define CONF_FIELD_DURATION(f)                                      int64_t f;
+#define CONF_FIELD_FLAG(f)                                          bool f;
+#define CONF_FIELD_CHOICE(f)                                        int f;
 #define CONF_FIELD(section, name, type, def, min, max, flags, help) CONF_FIELD_##type(section##_##name)
 #include "conf/options.h"
     OPTION_TABLE(CONF_FIELD)
-    char *path;    /* absolute; "" when there is no file */
-    char *api_url; /* base_url with exactly one /v1 and no slash at the end: "https://api.siliconflow.cn/v1" */
+    char *path;          /* absolute; "" when there is no file */
+    char *api_url;       /* base_url with exactly one /v1 and no slash at the end: "https://api.siliconflow.cn/v1" */
     char *upstream_host; /* lower case, without brackets */
     int upstream_port;
     bool upstream_tls;
@@ -56,7 +56,7 @@ struct conf {
     size_t client_count;
     struct key_conf *keys; /* from [keys], keys_file and the environment; duplicates collapsed, first wins */
     size_t key_count;
-    char *state_dir; /* absolute */
+    char *state_dir;           /* absolute */
     char *free_model_test_key; /* "" when unset; secret */
 };
 

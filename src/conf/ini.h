@@ -1,6 +1,7 @@
-/* INI text -> (section, name, value, line). Pure; no files. Rules: `[section]` alone on its line, `name = value`, leading
- * blanks ignored, no continuation lines, split at the first '='; ';' or '#' starts a comment at the line's beginning or
- * after a blank; double or single quotes around a value keep both; lines up to 64 KiB; a BOM is accepted; CRLF too. */
+/* INI text -> (section, name, value, line). Pure; no files. Rules: `[section]` alone on its line, `name = value`,
+ * leading blanks ignored, no continuation lines, split at the first '='; ';' or '#' starts a comment at the line's
+ * beginning or after a blank; double or single quotes around a value keep both; lines up to 64 KiB; a BOM is accepted;
+ * CRLF too. */
 #ifndef SFPROXY_CONF_INI_H
 #define SFPROXY_CONF_INI_H
 

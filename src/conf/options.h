@@ -29,26 +29,29 @@
     OPTION(upstream, idle_timeout, DURATION, "120s", 100, 86400000, 0, "Between two reads of a running answer") \
     OPTION(upstream, total_timeout, DURATION, "20m", 1000, 86400000, 0, "A whole request") \
     OPTION(upstream, max_attempts, NUMBER, "3", 1, 10, 0, "Tries of one request that may have done work upstream (5xx, reset, timeout)") \
-    OPTION(upstream, max_refusals, NUMBER, "8", 0, 16, 0, "Keys that may refuse one request (401, 402, 403, 429) before the client hears of it") \
+    OPTION(upstream, max_refusals, NUMBER, "8", 0, 16, 0, "How often a request refused by one key (401, 402, 403, 429) may go on to the next") \
     OPTION(upstream, retry_stalls, FLAG, "no", 0, 0, 0, "Retry a request that got no first byte in time (it may be billed twice)") \
     OPTION(upstream, proxy, TEXT, "", 0, 1024, SECRET, "http://, https:// or socks5h:// proxy towards the platform; the environment's is never used") \
     OPTION(upstream, ca_file, TEXT, "", 0, 1024, 0, "CA bundle; empty: the system's") \
     OPTION(pool, keys_file, TEXT, "", 0, 1024, 0, "File of keys, one [label =] sk-... [account=A] [balance=N] a line; read again on reload") \
     OPTION(pool, strategy, CHOICE, "round_robin", "round_robin|least_busy|fill_first", 0, 0, "Which of the usable keys serves next") \
+    OPTION(pool, wait_for_key, DURATION, "0s", 0, 3600000, 0, "How long a request may wait in line when every key is cooling; 0s: it is refused at once") \
     OPTION(models, ban, LIST, "", 0, 1024, 0, "Models that are neither listed nor served") \
     OPTION(models, test_model, TEXT, "Qwen/Qwen3-8B", 1, 256, 0, "Model of a deep key test (one token)") \
     OPTION(limits, max_head, SIZE, "16K", 1024, 1048576, 0, "Request line and headers of a client") \
     OPTION(limits, max_line, SIZE, "8K", 256, 1048576, 0, "One line of them") \
     OPTION(limits, max_headers, NUMBER, "100", 8, 1000, 0, "Header fields") \
-    OPTION(limits, head_timeout, DURATION, "10s", 100, 600000, 0, "From the first byte to the end of the headers") \
+    OPTION(limits, head_timeout, DURATION, "10s", 100, 600000, 0, "To the end of the headers, from the first byte or from the accept") \
     OPTION(limits, max_body, SIZE, "32M", 1024, 4294967296, 0, "Request body") \
     OPTION(limits, max_upload, SIZE, "64M", 1024, 4294967296, 0, "Request body of an upload (audio, files)") \
-    OPTION(limits, body_timeout, DURATION, "30s", 100, 600000, 0, "Between two reads of a request body") \
+    OPTION(limits, body_timeout, DURATION, "30s", 100, 600000, 0, "Between two reads of a request body; a longer one must come at 1 KiB/s at least") \
     OPTION(limits, keepalive_timeout, DURATION, "75s", 100, 3600000, 0, "An idle client connection") \
     OPTION(limits, write_timeout, DURATION, "60s", 100, 3600000, 0, "A client that takes nothing of its answer") \
     OPTION(limits, max_connections, NUMBER, "10000", 16, 1000000, RESTART, "Client connections; never more than the descriptor limit allows") \
     OPTION(limits, client_queue, SIZE, "64K", 4096, 16777216, 0, "Bytes waiting for a slow client before the platform is paused") \
     OPTION(limits, upload_memory, SIZE, "512M", 1048576, 1099511627776, 0, "Request bodies in memory, all together") \
+    OPTION(limits, wait_queue, NUMBER, "256", 0, 10000, 0, "Requests waiting for a key, all together") \
+    OPTION(limits, max_requests_per_client, NUMBER, "0", 0, 1000000, 0, "Requests of one client at the same time; 0: any number") \
     OPTION(limits, max_model_name, NUMBER, "256", 16, 256, 0, "Bytes of a model's name") \
     OPTION(limits, max_json_depth, NUMBER, "512", 16, 4096, 0, "Nesting of a request body") \
     OPTION(limits, login_failures, NUMBER, "10", 1, 1000, 0, "Wrong page logins a minute and address") \

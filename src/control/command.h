@@ -11,24 +11,24 @@
     COMMAND(KEY_ENABLE, "enable", true)                                                                                \
     COMMAND(KEY_DISABLE, "disable", true)                                                                              \
     COMMAND(KEY_TEST, "test", true)                                                                                    \
-    COMMAND(KEY_TEST_DEEP, "test_deep", true)   /* one token on the test model */                                      \
-    COMMAND(KEYS_TEST, "test_all", true)        /* text: "all" or "bad" */                                             \
+    COMMAND(KEY_TEST_DEEP, "test_deep", true) /* one token on the test model */                                        \
+    COMMAND(KEYS_TEST, "test_all", true)      /* text: "all" or "bad" */                                               \
     COMMAND(TEST_STOP, "test_stop", true)                                                                              \
-    COMMAND(KEYS_ADD, "add", true)              /* text: keys in any form; flag: accept other than sk- */              \
+    COMMAND(KEYS_ADD, "add", true) /* text: keys in any form; flag: accept other than sk- */                           \
     COMMAND(KEY_REMOVE, "remove", true)                                                                                \
     COMMAND(KEY_RESET, "reset", true)                                                                                  \
-    COMMAND(KEY_LABEL, "label", true)           /* text */                                                             \
-    COMMAND(KEY_BALANCE, "balance", true)       /* text: "14.00", "" = unknown again */                                \
-    COMMAND(MODEL_BAN, "ban", true)             /* text: model */                                                      \
+    COMMAND(KEY_LABEL, "label", true)     /* text */                                                                   \
+    COMMAND(KEY_BALANCE, "balance", true) /* text: "14.00", "" = unknown again */                                      \
+    COMMAND(MODEL_BAN, "ban", true)       /* text: model */                                                            \
     COMMAND(MODEL_UNBAN, "unban", true)                                                                                \
-    COMMAND(REQUEST_CANCEL, "cancel", true)     /* number: id */                                                       \
+    COMMAND(REQUEST_CANCEL, "cancel", true) /* number: id */                                                           \
     COMMAND(RELOAD, "reload", true)                                                                                    \
-    COMMAND(SETTING, "setting", false)          /* subject: name, text: value; screen settings */                      \
-    COMMAND(DRAIN, "drain", false)              /* stop: listener closed, streams finish, exit 0 */                    \
-    COMMAND(QUIT, "quit", false)                /* at once */                                                          \
-    COMMAND(HANGUP, "hangup", false)            /* the screen's terminal is gone */                                    \
+    COMMAND(SETTING, "setting", false)             /* subject: name, text: value; screen settings */                   \
+    COMMAND(DRAIN, "drain", false)                 /* stop: listener closed, streams finish, exit 0 */                 \
+    COMMAND(QUIT, "quit", false)                   /* at once */                                                       \
+    COMMAND(HANGUP, "hangup", false)               /* the screen's terminal is gone */                                 \
     COMMAND(SCREEN_HIDDEN, "screen_hidden", false) /* flag: hidden; log lines go to stderr meanwhile */                \
-    COMMAND(SNAPSHOT, "snapshot", false)        /* a fresh one, in the result */
+    COMMAND(SNAPSHOT, "snapshot", false)           /* a fresh one, in the result */
 
 enum command_kind {
 #define COMMAND_ENUM(id, name, changes) CMD_##id,
@@ -39,8 +39,8 @@ bool command_changes(enum command_kind k);
 
 struct command_result {
     bool ok;
-    int status;         /* 200, 202 (began), 400, 403, 404, 409, 503: for the API */
-    char message[300];  /* a sentence for people, without secrets */
+    int status;                         /* 200, 202 (began), 400, 403, 404, 409, 503: for the API */
+    char message[300];                  /* a sentence for people, without secrets */
     unsigned added, duplicate, ignored; /* KEYS_ADD */
     struct snapshot *snapshot;          /* SNAPSHOT: one reference for the receiver; else NULL */
 };
@@ -56,8 +56,8 @@ struct command {
     bool flag;
     /* Runs on the control thread, exactly once, also when the command is refused; must only post. May be NULL. */
     void (*done)(struct command *c, const struct command_result *r);
-    void *arg;  /* the maker's */
-    uint64_t tag; /* the maker's */
+    void *arg;               /* the maker's */
+    uint64_t tag;            /* the maker's */
     struct control *control; /* set by control_post() */
 };
 

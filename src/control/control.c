@@ -20,8 +20,8 @@ struct control {
     const struct control_ops *ops;
     void *arg;
     struct lock lock;
-    struct snapshot *newest;                /* [lock] */
-    struct watcher watchers[WATCHERS_MAX];  /* [lock] */
+    struct snapshot *newest;               /* [lock] */
+    struct watcher watchers[WATCHERS_MAX]; /* [lock] */
     struct loop_timer timer;
     mono_t gathered_at; /* when the last one began */
     bool gathering, again;

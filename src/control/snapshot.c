@@ -195,6 +195,9 @@ static void put_model(struct json *j, const struct snap_model *m)
     put_u64(j, "failed", m->failed);
     put_known(j, "ttft_ms", m->ttft_ms);
     json_put_int(j, "keys_usable", m->keys_usable);
+    put_text(j, "breaker", m->breaker);
+    put_text(j, "trouble", m->trouble);
+    json_put_int(j, "waiting", m->waiting);
     json_object_end(j);
 }
 
@@ -283,6 +286,7 @@ static void put_totals(const struct snapshot *s, struct json *j)
     put_u64(j, "in_flight", s->in_flight);
     put_u64(j, "leases", s->leases);
     put_u64(j, "connections", s->connections);
+    put_u64(j, "waiting", s->waiting);
     put_u64(j, "retries_per_min", t->retries_per_min);
     put_u64(j, "errors_per_min", t->errors_per_min);
     put_u64(j, "limited_per_min", t->limited_per_min);

@@ -27,6 +27,9 @@ struct snap_model {
     uint64_t ok, failed;
     int64_t ttft_ms; /* -1 unknown */
     unsigned keys_usable;
+    char breaker[16]; /* "closed", "open", "half-open"; "" not known */
+    char trouble[48]; /* why it is not closed; "" it is */
+    unsigned waiting; /* requests in line for a key */
 };
 
 /* STEP names of a running request (proxy/steps.h), or "done". */
@@ -54,7 +57,8 @@ struct snapshot {
     char base_url[280]; /* for clients: "http://127.0.0.1:7860/v1" */
     char upstream_url[1024];
     char upstream_trouble[200]; /* why the platform cannot be reached; "" fine */
-    char breaker[16];           /* "closed", "open", "probing"; "" not known */
+    char breaker[16];           /* of the whole upstream: "closed", "open", "half-open"; "" not known */
+    unsigned waiting;           /* requests in line for a key */
     char state_dir[512], conf_path[512];
     bool draining;
     int64_t drain_left_ms;

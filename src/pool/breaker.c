@@ -16,7 +16,7 @@ static const struct {
     bool about_keys;  /* one try each, proven accounts, believed after a while */
     bool about_model; /* the whole upstream is suspected only after two models */
 } causes[BREAKER_CAUSES] = {
-    {VERDICT_BUSY, false, true},     {VERDICT_SERVER, false, true},     {VERDICT_RESET, false, true},
+    {VERDICT_BUSY, false, true},     {VERDICT_SERVER, false, true},      {VERDICT_RESET, false, true},
     {VERDICT_CONNECT, false, false}, {VERDICT_KEY_INVALID, true, false}, {VERDICT_FORBIDDEN_OTHER, true, true},
 };
 
@@ -178,7 +178,10 @@ static void probe_failed(struct breaker *b, const struct breaker_try *t)
 {
     enum verdict_kind kind = verdict_kind(t->verdict);
     b->probe = 0;
-    if (t->verdict != b->reason && (kind == KIND_REFUSAL || kind == KIND_FINAL)) return;
+    if (t->verdict != b->reason && (kind == KIND_REFUSAL || kind == KIND_FINAL)) {
+        if (kind == KIND_REFUSAL) b->next_probe = t->now; /* its request goes on to the next key */
+        return;
+    }
     b->interval = MIN(2 * b->interval, (int64_t)BREAKER_LONGEST_MS);
     b->next_probe = mono_add(t->now, b->interval);
 }
@@ -203,12 +206,19 @@ static enum breaker_news hear_open(struct breaker *b, const struct breaker_try *
     return BREAKER_NOTHING;
 }
 
+/* Most cases are empty, and this runs for every success. */
+static void drop_case(struct breaker_case *c, mono_t now)
+{
+    if (c->next_try) *c = (struct breaker_case){.next_try = 0};
+    c->ok_at = now;
+}
+
 enum breaker_news breaker_hear(struct breaker *b, const struct breaker_try *t)
 {
     note_system_busy(b, t);
     if (b->open) return hear_open(b, t);
     for (int i = 0; i < BREAKER_CAUSES; i++)
-        if (contradicts(causes[i].verdict, t->verdict)) b->cases[i] = (struct breaker_case){.ok_at = t->now};
+        if (contradicts(causes[i].verdict, t->verdict)) drop_case(&b->cases[i], t->now);
     int cause = cause_of(b, t->verdict);
     if (cause < 0) return BREAKER_NOTHING;
     note_failure(&b->cases[cause], t);

@@ -1,5 +1,6 @@
-/* The breaker: when every account gets the same failure from the platform, no key is to blame and asking on only adds to
- * the trouble. One per model and one for the whole upstream. Pure: time is an argument, the caller's lock protects it.
+/* The breaker: when every account gets the same failure from the platform, no key is to blame and asking on only adds
+ * to the trouble. One per model and one for the whole upstream. Pure: time is an argument, the caller's lock protects
+ * it.
  *
  *     closed --the same failure everywhere--> open --2 s, 4, 8 ... 30 s--> half-open (one probe out)
  *        ^                                     ^                              |
@@ -17,14 +18,14 @@
 
 enum {
     BREAKER_WINDOW_MS = 10000,
-    BREAKER_ACCOUNTS = 8,      /* as many as prove it in a larger pool */
-    BREAKER_TRIES = 5,         /* at least so many, or 2 per account when that is less */
-    BREAKER_PROVEN = 3,        /* accounts that worked lately, for KEY_INVALID and FORBIDDEN_OTHER */
+    BREAKER_ACCOUNTS = 8, /* as many as prove it in a larger pool */
+    BREAKER_TRIES = 5,    /* at least so many, or 2 per account when that is less */
+    BREAKER_PROVEN = 3,   /* accounts that worked lately, for KEY_INVALID and FORBIDDEN_OTHER */
     BREAKER_BELIEVE_MS = 60000,
-    BREAKER_HOLD_MS = 60000,   /* after 50603 from two accounts */
-    BREAKER_FIRST_MS = 2000,   /* to the first probe; doubled up to ... */
+    BREAKER_HOLD_MS = 60000, /* after 50603 from two accounts */
+    BREAKER_FIRST_MS = 2000, /* to the first probe; doubled up to ... */
     BREAKER_LONGEST_MS = 30000,
-    BREAKER_PROBE_MS = 60000,  /* a probe that says nothing for so long blocks no further one */
+    BREAKER_PROBE_MS = 60000, /* a probe that says nothing for so long blocks no further one */
     BREAKER_CAUSES = 6,
     CODE_SYSTEM_BUSY = 50603,
 };
@@ -40,21 +41,21 @@ struct breaker_case {
         mono_t at; /* its last such try; 0: free */
     } seen[BREAKER_ACCOUNTS];
     mono_t tries[BREAKER_TRIES]; /* the last ones, a ring; 0 none */
-    unsigned next_try;
+    unsigned next_try;           /* how many there were since the case began */
     struct {
         uint64_t hash;
         mono_t at;
-    } models[2];     /* the last two different ones */
-    mono_t ok_at;    /* last answer that contradicts; 0 never */
+    } models[2];  /* the last two different ones */
+    mono_t ok_at; /* last answer that contradicts; 0 never */
 };
 
 struct breaker {
     bool whole; /* of the whole upstream, not of a model */
     bool open;
-    enum verdict reason;   /* while open */
+    enum verdict reason; /* while open */
     mono_t opened, next_probe;
-    int64_t interval;      /* between probes */
-    uint64_t probe;        /* seq of the lease let through; 0 none */
+    int64_t interval; /* between probes */
+    uint64_t probe;   /* seq of the lease let through; 0 none */
     mono_t probe_at;
     struct breaker_case cases[BREAKER_CAUSES];
     struct {
@@ -65,11 +66,11 @@ struct breaker {
 
 struct breaker_try {
     enum verdict verdict;
-    int64_t code;     /* the platform's, 0 none */
-    uint64_t model;   /* hash; for the whole upstream */
-    uint64_t seq;     /* of the lease */
+    int64_t code;   /* the platform's, 0 none */
+    uint64_t model; /* hash; for the whole upstream */
+    uint64_t seq;   /* of the lease */
     uint32_t account;
-    bool proven;      /* the account succeeded within the last 24 h */
+    bool proven; /* the account succeeded within the last 24 h */
     mono_t now;
 };
 
@@ -88,9 +89,9 @@ bool breaker_enter(struct breaker *b, uint64_t seq, mono_t now);
 
 enum breaker_news {
     BREAKER_NOTHING,
-    BREAKER_SUSPECTS,  /* a census may open it: count, then breaker_judge() */
-    BREAKER_CLOSES,    /* it was open and is closed now */
-    BREAKER_BELIEVES,  /* probes got the same for a minute: closed; the keys are as bad as they say */
+    BREAKER_SUSPECTS, /* a census may open it: count, then breaker_judge() */
+    BREAKER_CLOSES,   /* it was open and is closed now */
+    BREAKER_BELIEVES, /* probes got the same for a minute: closed; the keys are as bad as they say */
 };
 /* A try ended (or passed its gate: VERDICT_OK). Every try is told, probe or not; once. */
 enum breaker_news breaker_hear(struct breaker *b, const struct breaker_try *t);

@@ -1,7 +1,7 @@
-/* The built-in models of the CN platform: its models and price pages of 2026-07-21, with the retirements and price changes
- * published until 2026-10-08. Sorted by id as bytes (catalog_find searches by halves; a test checks it). Prices are for
- * display, CNY: per million tokens in / out / cached, else with their unit; "and up" = grows with the input's length.
- * MODEL(id, type, sub_type, price, context, free, reasons). */
+/* The built-in models of the CN platform: its models and price pages of 2026-07-21, with the retirements and price
+ * changes published until 2026-10-08. Sorted by id as bytes (catalog_find searches by halves; a test checks it). Prices
+ * are for display, CNY: per million tokens in / out / cached, else with their unit; "and up" = grows with the input's
+ * length. MODEL(id, type, sub_type, price, context, free, reasons). */
 /* clang-format off */
 MODEL("BAAI/bge-large-en-v1.5", "text", "embedding", "0", 512, true, false)
 MODEL("BAAI/bge-large-zh-v1.5", "text", "embedding", "0", 512, true, false)

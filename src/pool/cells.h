@@ -29,6 +29,13 @@ struct cell {
     mono_t ok_at, used_at; /* last success, last lease; 0 never */
     uint64_t last_pick;    /* seq of the last lease: rotation goes model by model */
     unsigned in_flight;
+    /* A failure that may turn out to be everybody's: which, when the first of the window came, the limit before it. */
+    enum verdict struck;
+    mono_t struck_at;
+    struct limit before;
+    /* The waiter that was last given a key here and is not past its gate: the next one waits a moment. 0 none */
+    uint64_t hold;
+    mono_t hold_at;
     char model[MODEL_NAME_MAX + 1];
 };
 

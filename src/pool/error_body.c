@@ -45,8 +45,17 @@ static bool take_string(struct cursor *c, struct str *out)
 {
     if (!take(c, '"')) return false;
     const char *start = c->p;
-    while (c->p < c->end && *c->p != '"') c->p += *c->p == '\\' ? 2 : 1;
-    if (c->p >= c->end) return false;
+    for (;;) {
+        const char *quote = memchr(c->p, '"', (size_t)(c->end - c->p)), *slash = quote;
+        if (!quote) {
+            c->p = c->end;
+            return false;
+        }
+        while (slash > start && slash[-1] == '\\') slash--;
+        c->p = quote;
+        if ((quote - slash) % 2 == 0) break;
+        c->p++;
+    }
     *out = (struct str){start, (size_t)(c->p - start)};
     c->p++;
     return true;
@@ -263,6 +272,24 @@ static void find_metric(struct str text, char metric[4])
     }
 }
 
+static bool in_key(char c)
+{
+    return ascii_alnum(c) || c == '-' || c == '_';
+}
+
+/* A gateway that quotes the key it refuses would carry it into logs, errors and pages. */
+static void hide_keys(char *text)
+{
+    for (char *p = text; (p = strstr(p, "sk-")) != NULL;) {
+        bool begins = p == text || !in_key(p[-1]);
+        size_t n = 0;
+        p += 3;
+        while (in_key(p[n])) n++;
+        if (begins && n >= 8) memset(p, '*', n);
+        p += n;
+    }
+}
+
 size_t error_body_read(struct str body, struct upstream_error *out, char text[ERROR_TEXT_MAX])
 {
     struct text_out t = {text, 0, ERROR_TEXT_MAX};
@@ -283,6 +310,7 @@ size_t error_body_read(struct str body, struct upstream_error *out, char text[ER
     }
     find_metric((struct str){text, t.len}, out->metric);
     text_clean(str_trim((struct str){text, t.len}), out->message, sizeof out->message);
+    hide_keys(out->message);
     return t.len;
 }
 

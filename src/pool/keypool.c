@@ -9,12 +9,17 @@
  * goes next. So traffic is even although keys drop out and come back, models that alternate do not split the accounts
  * among themselves, and two keys of one account share one turn.
  *
+ * Waiting: who finds no free key may stand in line (lanes.c). While somebody does, nobody overtakes: newcomers go to
+ * the end. A key that one of them was given is held for the others until its gate has passed, or for 200 ms.
+ *
  * Invariants: leases_out = sum of key.in_flight = sum of account.in_flight; a lease's slot stays its key's until it is
  * returned; only limits that are half-open have a probe. */
 #include "pool/pool_priv.h"
 
 #include "base/check.h"
 #include "base/mem.h"
+
+enum { HOLD_MS = 200, LOOK_MS = 1000 };
 
 struct model_query model_query(const struct keypool *p, struct str model, enum model_cost cost)
 {
@@ -39,6 +44,16 @@ size_t pool_scopes(struct account *a, const struct model_query *q, struct limit 
     if (q->cost == COST_FREE || q->model.n == 0) return 1;
     out[1] = &a->scopes[q->pro ? ON_PAID_PRO : ON_PAID_PLAIN];
     return 2;
+}
+
+static int64_t hold_wait(const struct cell *cell, mono_t now)
+{
+    return cell && cell->hold ? MAX(HOLD_MS - mono_since(now, cell->hold_at), 0) : 0;
+}
+
+static void end_hold(struct cell *cell, uint64_t seq)
+{
+    if (cell && cell->hold == seq) cell->hold = 0;
 }
 
 /* Longest wait of the limits on the way, and which one it is; NULL: free. */
@@ -114,8 +129,11 @@ static void consider(struct keypool *p, struct key *k, const struct pick_ask *as
     int64_t wait = 0;
     struct cell *cell = cells_find(&p->cells, k->account, q->hash, q->model);
     const struct limit *limit = ask->ignore_state ? NULL : blocker(p, k, q, cell, ask->now, &wait);
+    int64_t held = ask->ticket ? hold_wait(cell, ask->now) : 0;
     if (limit) {
         note_wait(out, c, limit->reason, wait);
+    } else if (held > 0) {
+        note_wait(out, c, VERDICT_RATE_UNKNOWN, held);
     } else if (was_tried(ask, k->slot)) {
         c->tried_usable = true;
     } else if (!c->key || (p->strategy != STRATEGY_FILL_FIRST && compare_turn(p, k, cell, c->key, c->cell) < 0)) {
@@ -135,6 +153,10 @@ static void hand_out(struct keypool *p, struct key *k, const struct pick_ask *as
     size_t n = pool_scopes(a, q, limits);
     *l = (struct lease){.slot = k->slot, .seq = ++p->seq, .auth = k->auth, .cell = -1, .account = k->account};
     l->test = ask->ignore_state;
+    struct lane *lane = l->test ? NULL : lanes_get(&p->lanes, q->hash, q->model, ask->now);
+    l->lane = lane ? (int32_t)(lane - p->lanes.at) : -1;
+    if (lane) lane->leases++;
+    if (!l->test) l->trial = pool_outage_enter(p, lane, l->seq, ask->now);
     memcpy(l->key_id, k->id, sizeof l->key_id);
     if (cell) {
         cells_touch(&p->cells, cell, ask->now);
@@ -150,20 +172,97 @@ static void hand_out(struct keypool *p, struct key *k, const struct pick_ask *as
     p->leases_out++;
 }
 
+/* The key to hand out, or why there is none. */
+static enum pick_result choose(struct keypool *p, const struct pick_ask *ask, const struct model_query *q,
+                               struct choice *c, struct pick *out)
+{
+    for (size_t i = 0; i < p->count; i++) consider(p, p->order[i], ask, q, c, out);
+    if (!p->count) return PICK_NO_KEYS;
+    if (c->key) return PICK_OK;
+    return !out->candidates ? PICK_NONE_USABLE : c->tried_usable ? PICK_TRIED : PICK_COOLING;
+}
+
+/* Others of the model were here before. */
+static bool must_queue(const struct keypool *p, const struct lane *lane, const struct pick_ask *ask)
+{
+    if (!lane || list_empty(&lane->waiters) || ask->only_key || ask->ignore_state) return false;
+    return !ask->ticket || !lanes_is_first(&p->lanes, ask->ticket);
+}
+
+/* No key now. Waits when that can help within the time it has. */
+static enum pick_result stand_in_line(struct keypool *p, const struct pick_ask *ask, const struct model_query *q,
+                                      struct pick *out)
+{
+    if (out->soonest_ms > ask->wait_ms) return PICK_COOLING;
+    out->ticket = ask->ticket;
+    if (!out->ticket) {
+        struct lane *lane = lanes_get(&p->lanes, q->hash, q->model, ask->now);
+        if (!lane) return PICK_COOLING;
+        struct place place = {ask->worker, ask->exchange, ask->waited, ask->wait_room};
+        out->ticket = lanes_join(&p->lanes, lane, &place);
+        if (!out->ticket) return PICK_QUEUE_FULL;
+    }
+    bool first = lanes_is_first(&p->lanes, out->ticket);
+    out->look_ms = first ? MIN(MAX(out->soonest_ms, 1), (int64_t)LOOK_MS) : 0;
+    return PICK_WAIT;
+}
+
+static enum pick_result pick(struct keypool *p, const struct pick_ask *ask, const struct model_query *q,
+                             struct pick *out)
+{
+    struct lane *lane = lanes_find(&p->lanes, q->hash, q->model);
+    struct choice c = {.key = NULL};
+    bool passes = ask->under_way || ask->ignore_state || ask->only_key || !p->count;
+    if (ask->ticket) lanes_look(&p->lanes, ask->ticket);
+    int64_t outage = passes ? 0 : pool_outage_wait(p, lane, ask->now, &out->soonest_verdict, &out->whole_upstream);
+    if (outage > 0) {
+        out->soonest_ms = outage;
+        return PICK_OUTAGE;
+    }
+    enum pick_result result = choose(p, ask, q, &c, out);
+    if (result == PICK_OK && must_queue(p, lane, ask)) {
+        note_wait(out, &c, VERDICT_RATE_UNKNOWN, 1);
+        result = PICK_COOLING;
+    }
+    if (result == PICK_COOLING && ask->wait_ms > 0) return stand_in_line(p, ask, q, out);
+    if (result != PICK_OK) return result;
+    hand_out(p, c.key, ask, q, &out->lease);
+    if (ask->ticket && out->lease.cell >= 0) {
+        p->cells.at[out->lease.cell].hold = out->lease.seq;
+        p->cells.at[out->lease.cell].hold_at = ask->now;
+    }
+    return result;
+}
+
+static void send_wake(struct keypool *p, const struct wake *w)
+{
+    if (w->due && p->wake) p->wake(p->wake_arg, w->worker, w->exchange);
+}
+
 void keypool_acquire(struct keypool *p, const struct pick_ask *ask, struct pick *out)
 {
     struct model_query q = model_query(p, ask->model, ask->cost);
-    struct choice c = {.key = NULL};
+    struct wake next = {.due = false};
     *out = (struct pick){.result = PICK_NO_KEYS};
     lock_get(&p->lock);
-    for (size_t i = 0; i < p->count; i++) consider(p, p->order[i], ask, &q, &c, out);
-    if (c.key) {
-        hand_out(p, c.key, ask, &q, &out->lease);
-        out->result = PICK_OK;
-    } else if (p->count) {
-        out->result = !out->candidates ? PICK_NONE_USABLE : c.tried_usable ? PICK_TRIED : PICK_COOLING;
-    }
+    out->result = pick(p, ask, &q, out);
+    if (ask->ticket && out->result != PICK_WAIT) next = lanes_leave(&p->lanes, ask->ticket);
     lock_put(&p->lock);
+    send_wake(p, &next);
+}
+
+void keypool_leave(struct keypool *p, uint32_t ticket)
+{
+    lock_get(&p->lock);
+    struct wake next = lanes_leave(&p->lanes, ticket);
+    lock_put(&p->lock);
+    send_wake(p, &next);
+}
+
+void keypool_set_waker(struct keypool *p, void (*wake)(void *arg, unsigned worker, uint64_t exchange), void *arg)
+{
+    p->wake = wake;
+    p->wake_arg = arg;
 }
 
 /* The key of a lease that must be out. */
@@ -175,43 +274,65 @@ static struct key *key_of(struct keypool *p, const struct lease *l)
     return k;
 }
 
-void keypool_gate(struct keypool *p, const struct lease *l, mono_t now)
+void keypool_gate(struct keypool *p, struct lease *l, mono_t now)
 {
-    if (!l->probe) return;
+    struct outage_news news = {.count = 0};
+    struct wake next = {.due = false};
     bool opened = false;
+    if (l->test) return;
     lock_get(&p->lock);
     struct account *a = &p->accounts[l->account];
+    struct cell *cell = l->cell >= 0 ? &p->cells.at[l->cell] : NULL;
+    struct lane *lane = pool_lane(p, l);
     key_of(p, l);
-    for (size_t i = 0; i < ACCOUNT_SCOPES; i++) opened |= limit_leave(&a->scopes[i], l->seq, true, now);
-    if (l->cell >= 0) opened |= limit_leave(&p->cells.at[l->cell].limit, l->seq, true, now);
+    for (size_t i = 0; l->probe && i < ACCOUNT_SCOPES; i++) opened |= limit_leave(&a->scopes[i], l->seq, true, now);
+    if (l->probe && cell) opened |= limit_leave(&cell->limit, l->seq, true, now);
     if (opened) pool_changed(p);
+    pool_outage_gate(p, l, now, &news);
+    end_hold(cell, l->seq);
+    if (lane) next = lanes_tell(lane);
     lock_put(&p->lock);
+    send_wake(p, &next);
+    pool_outage_log(&news);
+}
+
+/* The counts of a lease that is over. The key, when nobody uses it any more: to be freed after the lock. */
+static struct key *count_back(struct keypool *p, struct key *k, struct account *a, struct cell *cell, struct lane *lane)
+{
+    BUG_ON(!a->in_flight || !p->leases_out || (cell && !cell->in_flight) || (lane && !lane->leases));
+    k->in_flight--;
+    a->in_flight--;
+    p->leases_out--;
+    if (cell) cell->in_flight--;
+    if (lane) lane->leases--;
+    if (!k->removed || k->in_flight) return NULL;
+    pool_release(p, k);
+    return k;
 }
 
 void keypool_return(struct keypool *p, struct lease *l, const struct lease_end *end)
 {
     struct model_query q = model_query(p, end->model, end->cost);
+    struct outage_news news = {.count = 0};
+    struct wake next = {.due = false};
     lock_get(&p->lock);
-    struct key *k = key_of(p, l), *gone = NULL;
+    struct key *k = key_of(p, l);
     struct account *a = &p->accounts[l->account];
     struct cell *cell = l->cell >= 0 ? &p->cells.at[l->cell] : NULL;
-    if (!l->test) pool_apply(p, k, a, cell, l, &q, end);
-    BUG_ON(!a->in_flight || !p->leases_out);
-    k->in_flight--;
-    a->in_flight--;
-    p->leases_out--;
-    if (cell) {
-        BUG_ON(!cell->in_flight);
-        cell->in_flight--;
+    struct lane *lane = pool_lane(p, l);
+    if (!l->test) {
+        bool excused = pool_outage_end(p, k, cell, l, &q, end, &news);
+        pool_apply(p, k, a, cell, l, &q, end, excused);
+        end_hold(cell, l->seq);
     }
-    if (k->removed && !k->in_flight) {
-        gone = k;
-        pool_release(p, k);
-    }
+    struct key *gone = count_back(p, k, a, cell, lane);
+    if (lane) next = lanes_tell(lane);
     lock_put(&p->lock);
     free(gone);
     l->seq = 0;
     l->auth = NULL;
+    send_wake(p, &next);
+    pool_outage_log(&news);
 }
 
 void keypool_set_strategy(struct keypool *p, enum pool_strategy s)

@@ -5,10 +5,14 @@
  * cooldowns, classes and states follow from verdicts. What the platform limits is the (account, model) pair: a "cell"
  * holds its deadline, reason and half-open probe. Keys without a known account are an account of their own.
  *
+ * When every account gets the same failure, no key is to blame: a breaker (breaker.h) opens, for the model or the whole
+ * upstream, and requests are refused at once. A request that finds all keys cooling may wait for one, in line with the
+ * others of its model: it gets a ticket, and is woken when it is worth asking again.
+ *
  * State of a key (fast): OFF by hand > DRAINING (off, leases out) > BAD (INVALID) > TESTING > COOLING (whole account or
  * key cooling, or every model it was asked for lately) > BUSY (leases out) > UNTESTED > READY.
- * Invariants: leases out of a key = leases acquired - returned; an OFF, BAD or removed key is never picked; a deadline is
- * never shortened by a later event, only cleared by hand or by expiry; no code path deletes a key by itself. */
+ * Invariants: leases out of a key = leases acquired - returned; an OFF, BAD or removed key is never picked; a deadline
+ * is never shortened by a later event, only cleared by hand or by expiry; no code path deletes a key by itself. */
 #ifndef SFPROXY_POOL_KEYPOOL_H
 #define SFPROXY_POOL_KEYPOOL_H
 
@@ -16,6 +20,7 @@
 
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "pool/breaker.h"
 #include "pool/catalog.h"
 #include "pool/verdict.h"
 
@@ -24,7 +29,15 @@ enum { POOL_KEYS_MAX = 4096, POOL_CELLS_MAX = 8192, TRIED_MAX = 32 };
 
 enum key_class { CLASS_UNKNOWN, CLASS_PAID, CLASS_FREE, CLASS_UNVERIFIED, CLASS_INVALID, CLASS_COUNT };
 enum key_state {
-    KEY_READY, KEY_BUSY, KEY_COOLING, KEY_DRAINING, KEY_OFF, KEY_BAD, KEY_UNTESTED, KEY_TESTING, KEY_STATE_COUNT
+    KEY_READY,
+    KEY_BUSY,
+    KEY_COOLING,
+    KEY_DRAINING,
+    KEY_OFF,
+    KEY_BAD,
+    KEY_UNTESTED,
+    KEY_TESTING,
+    KEY_STATE_COUNT
 };
 const char *key_class_name(enum key_class c); /* "?", "PAID", "FREE", "UNVER", "INVALID" */
 const char *key_state_name(enum key_state s); /* "ready" ... */
@@ -43,24 +56,38 @@ struct lease {
     uint32_t account; /* the pool's own: where the lease was counted, even when the key moves meanwhile */
     bool test;        /* from ignore_state: its return touches no counter, cooldown or class; keypool_test_end tells */
     bool probe;       /* half-open: this request is the one let through */
+    bool trial;       /* the probe of an open breaker: when it fails its request is not under way, it is refused */
+    bool gated;       /* keypool_gate() was called */
+    int32_t lane;     /* the model's place among the lanes; -1 none */
 };
 
 struct pick_ask {
-    struct str model;          /* "" for calls without a model */
-    const uint32_t *tried;     /* slots not to use again while another can serve */
+    struct str model;      /* "" for calls without a model */
+    const uint32_t *tried; /* slots not to use again while another can serve */
     size_t tried_count;
-    const char *only_key;      /* key id: this one or none (tests); NULL = any */
-    bool ignore_state;         /* tests: OFF, BAD and cooling keys too */
-    enum model_cost cost;      /* by configuration; COST_UNKNOWN (0): as the catalogue says */
+    const char *only_key; /* key id: this one or none (tests); NULL = any */
+    bool ignore_state;    /* tests: OFF, BAD and cooling keys too */
+    enum model_cost cost; /* by configuration; COST_UNKNOWN (0): as the catalogue says */
+    bool under_way;       /* it had a try already: a breaker that opened meanwhile does not stop it */
+    /* Waiting. Every result but PICK_WAIT makes the ticket void. */
+    uint32_t ticket;  /* of the PICK_WAIT before; 0 none */
+    int64_t wait_ms;  /* how long it may (still) wait for a key; 0 not at all */
+    size_t wait_room; /* how many may wait in all */
+    bool waited;      /* it stood in line before */
+    unsigned worker;  /* whom to wake */
+    uint64_t exchange;
     mono_t now;
 };
 
 enum pick_result {
     PICK_OK,
-    PICK_NO_KEYS,    /* the pool is empty */
+    PICK_NO_KEYS,     /* the pool is empty */
     PICK_NONE_USABLE, /* keys exist, but all are off, bad, or of a class that cannot serve this model */
-    PICK_COOLING,    /* all that could serve are cooling */
-    PICK_TRIED,      /* all that could serve were tried by this request */
+    PICK_COOLING,     /* all that could serve are cooling */
+    PICK_TRIED,       /* all that could serve were tried by this request */
+    PICK_OUTAGE,      /* a breaker is open: soonest_ms to its next probe, soonest_verdict its reason */
+    PICK_WAIT,        /* in line: ask again with `ticket` after look_ms, or when woken */
+    PICK_QUEUE_FULL,  /* as many wait as may */
 };
 
 struct pick {
@@ -72,6 +99,9 @@ struct pick {
     int64_t soonest_ms; /* from now; 0 none */
     enum verdict soonest_verdict;
     bool all_rate, all_no_funds, all_not_verified;
+    bool whole_upstream; /* PICK_OUTAGE: not only this model */
+    uint32_t ticket;     /* PICK_WAIT */
+    int64_t look_ms;     /* PICK_WAIT: ask again after so long; 0: not first in line, only when woken */
 };
 
 struct keypool *keypool_new(enum pool_strategy strategy);
@@ -85,9 +115,15 @@ enum key_added { KEY_ADDED, KEY_DUPLICATE, KEY_POOL_FULL };
 /* Adds one key at run time. `id` gets its key id. */
 enum key_added keypool_add(struct keypool *p, const struct key_conf *key, mono_t now, char id[KEY_ID_LEN + 1]);
 
+/* `wake` is called without the lock, on any thread, and must only post: the exchange may ask again. Before threads. */
+void keypool_set_waker(struct keypool *p, void (*wake)(void *arg, unsigned worker, uint64_t exchange), void *arg);
+/* Gives the place in line up. */
+void keypool_leave(struct keypool *p, uint32_t ticket);
+
 void keypool_acquire(struct keypool *p, const struct pick_ask *ask, struct pick *out);
-/* The answer passed the gate: a half-open cell lets others follow. At most once per lease. */
-void keypool_gate(struct keypool *p, const struct lease *l, mono_t now);
+/* A good answer passed the gate: a half-open cell lets others follow, an open breaker closes. At most once per lease;
+ * not needed when the lease is returned in the same moment. */
+void keypool_gate(struct keypool *p, struct lease *l, mono_t now);
 
 struct lease_end {
     enum verdict verdict;
@@ -104,6 +140,19 @@ struct lease_end {
 /* Returns the lease; l->seq becomes 0. BUG when it is not out. */
 void keypool_return(struct keypool *p, struct lease *l, const struct lease_end *end);
 
+/* --- breakers --- */
+struct outage_view {
+    enum breaker_state state;
+    enum verdict reason;      /* unless closed */
+    int64_t next_ms, open_ms; /* to the next probe; open for so long */
+    unsigned waiting;         /* requests in line */
+};
+/* Of the model, or of the whole upstream (NULL). */
+void keypool_outage_view(struct keypool *p, const char *model, mono_t now, struct outage_view *out);
+/* Time until a request for the model may pass the breakers; 0 now. */
+int64_t keypool_outage_ms(struct keypool *p, struct str model, mono_t now);
+void keypool_outage_reset(struct keypool *p); /* another upstream: all closed, nothing known */
+
 /* --- tests and commands; `id` is the key id. False: no such key. --- */
 bool keypool_test_begin(struct keypool *p, const char *id);
 /* Result of GET /v1/models with the key (a manual test never touches error counters): OK clears INVALID and untested,
@@ -118,7 +167,8 @@ enum key_removed { KEY_REMOVED, KEY_NOT_FOUND, KEY_FROM_FILE };
 /* `origin` gets "file:line" when it is refused. Leases out keep working; the key leaves the list at once. */
 enum key_removed keypool_remove(struct keypool *p, const char *id, char *origin, size_t size);
 
-/* Keys that are due for an automatic probe (INVALID: 10 min after, then hourly; untested ones at start): fills `ids`. */
+/* Keys that are due for an automatic probe (INVALID: 10 min after, then hourly; untested ones at start): fills `ids`.
+ */
 size_t keypool_due_tests(struct keypool *p, mono_t now, char (*ids)[KEY_ID_LEN + 1], size_t room);
 
 /* --- views (copies, no secrets) --- */

@@ -58,11 +58,11 @@ static void repair(struct keypool *p, struct key *k, wall_t wall)
 {
     if (is_setback(k->class)) pool_set_class(p, k, k->class_before, wall, "answered again");
     k->invalid_repeats = 0;
-    k->test_due = (mono_t){0};
+    k->test_due = k->doubted = (mono_t){0};
 }
 
-/* The platform does not know the key. Answers of requests sent before it was known do not climb the ladder. */
-static void invalidate(struct keypool *p, struct key *k, mono_t now, wall_t wall, bool by_test)
+/* Answers of requests sent before it was known do not climb the ladder. */
+void pool_invalidate(struct keypool *p, struct key *k, mono_t now, wall_t wall, bool by_test)
 {
     bool again = k->class == CLASS_INVALID;
     if (again && !by_test) return;
@@ -94,11 +94,13 @@ static bool was_accepted(enum verdict v)
     return v == VERDICT_OK || v == VERDICT_BAD_REQUEST || v == VERDICT_STREAM_BROKEN;
 }
 
-static void note_success(struct keypool *p, struct key *k, struct cell *cell, const struct model_query *q,
-                         const struct lease_end *end)
+static void note_success(struct keypool *p, struct key *k, struct account *a, struct cell *cell,
+                         const struct model_query *q, const struct lease_end *end)
 {
     char evidence[sizeof k->class_evidence];
     k->ok++;
+    k->doubted = (mono_t){0};
+    a->worked_at = end->wall;
     k->ever_worked = true;
     if (cell) cell->ok_at = end->now;
     if (is_setback(k->class)) repair(p, k, end->wall);
@@ -140,24 +142,28 @@ static void cool_down(struct keypool *p, struct account *a, struct cell *cell, c
         .model_free = q->cost == COST_FREE,
         .model_pro = q->pro,
     };
-    if (verdict_is_failure(end->verdict))
-        ask.other_succeeds = other_succeeds(p, (uint32_t)(a - p->accounts), cell, q);
+    if (verdict_is_failure(end->verdict)) ask.other_succeeds = other_succeeds(p, (uint32_t)(a - p->accounts), cell, q);
     struct limit *limit = limit_of(a, cell, cooldown_for(&ask).scope);
     if (!limit) return;
+    if (cell && limit == &cell->limit) pool_strike(cell, end->verdict, end->now);
     ask.repeats = limit_repeats(limit, end->verdict, end->now);
     if (limit_refuse(limit, end->verdict, ask.repeats, cooldown_for(&ask).ms, end->now)) pool_changed(p);
 }
 
-static void note_refusal(struct keypool *p, struct key *k, const struct model_query *q, const struct lease_end *end)
+static void count_refusal(struct keypool *p, struct key *k, const struct lease_end *end)
 {
-    char evidence[sizeof k->class_evidence];
     if (verdict_is_rate(end->verdict))
         k->limited++;
     else
         k->failed++;
     note_error(p, k, end);
+}
+
+static void note_refusal(struct keypool *p, struct key *k, const struct model_query *q, const struct lease_end *end)
+{
+    char evidence[sizeof k->class_evidence];
     snprintf(evidence, sizeof evidence, "refused %.*s", STR_ARG(q->model));
-    if (end->verdict == VERDICT_KEY_INVALID) invalidate(p, k, end->now, end->wall, false);
+    if (end->verdict == VERDICT_KEY_INVALID) pool_invalidate(p, k, end->now, end->wall, false);
     if (end->verdict == VERDICT_NOT_VERIFIED)
         pool_set_class(p, k, CLASS_UNVERIFIED, end->wall, "real-name verification asked for");
     if (end->verdict == VERDICT_NO_FUNDS && q->cost != COST_FREE && q->model.n && !is_setback(k->class))
@@ -165,15 +171,17 @@ static void note_refusal(struct keypool *p, struct key *k, const struct model_qu
 }
 
 void pool_apply(struct keypool *p, struct key *k, struct account *a, struct cell *cell, const struct lease *l,
-                const struct model_query *q, const struct lease_end *end)
+                const struct model_query *q, const struct lease_end *end, bool excused)
 {
     bool accepted = was_accepted(end->verdict), opened = false;
     for (size_t i = 0; i < ACCOUNT_SCOPES; i++) opened |= limit_leave(&a->scopes[i], l->seq, accepted, end->now);
     if (cell) opened |= limit_leave(&cell->limit, l->seq, accepted, end->now);
     if (opened) pool_changed(p);
     k->used_at = end->wall;
-    if (end->verdict == VERDICT_OK) note_success(p, k, cell, q, end);
+    if (end->verdict == VERDICT_OK) note_success(p, k, a, cell, q, end);
     if (end->verdict == VERDICT_OK || is_neutral(end->verdict)) return;
+    count_refusal(p, k, end);
+    if (excused) return;
     note_refusal(p, k, q, end);
     cool_down(p, a, cell, q, end);
 }
@@ -236,12 +244,12 @@ bool keypool_test_end(struct keypool *p, const char *id, const struct lease_end 
     if (end->verdict != VERDICT_OK) note_error(p, k, end);
     if (end->verdict == VERDICT_OK) {
         k->ever_worked = true;
-        k->tested_at = end->wall;
+        k->tested_at = p->accounts[k->account].worked_at = end->wall;
         k->test_due = (mono_t){0};
         if (k->class == CLASS_INVALID) repair(p, k, end->wall);
     } else if (end->verdict == VERDICT_KEY_INVALID) {
         k->tested_at = end->wall;
-        invalidate(p, k, end->now, end->wall, true);
+        pool_invalidate(p, k, end->now, end->wall, true);
     } else if (k->class == CLASS_INVALID) {
         k->test_due = mono_add(end->now, RETEST_INVALID_MS);
     } else if (!k->tested_at.ms && !k->ever_worked) {

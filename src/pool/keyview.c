@@ -224,6 +224,7 @@ static void restore_key(struct keypool *p, const struct key_saved *s, mono_t now
     }
     k->enabled = s->enabled;
     k->ever_worked = s->ever_worked;
+    if (s->ever_worked && s->class != CLASS_INVALID) p->accounts[k->account].worked_at = (wall_t){s->tested_at_ms};
     k->tested_at = (wall_t){s->tested_at_ms};
     if (s->balance_origin == BALANCE_API || s->balance_origin == BALANCE_SET) {
         k->balance_origin = (enum balance_origin)s->balance_origin;

@@ -1,6 +1,6 @@
-/* What the files of the key pool share: keypool.c (leases, picking), roster.c (joining and leaving), keystate.c
- * (verdicts, classes, states, tests), keyview.c (views, persistence). Everything here is under the pool's lock unless a
- * comment says otherwise; functions named pool_... expect it held. */
+/* What the files of the key pool share: keypool.c (leases, picking, waiting), roster.c (joining and leaving),
+ * keystate.c (verdicts, classes, states, tests), outage.c (breakers), keyview.c (views, persistence). Everything here
+ * is under the pool's lock unless a comment says otherwise; functions named pool_... expect it held. */
 #ifndef SFPROXY_POOL_POOL_PRIV_H
 #define SFPROXY_POOL_POOL_PRIV_H
 
@@ -9,6 +9,7 @@
 #include "pool/cells.h"
 #include "pool/cooldown.h"
 #include "pool/keypool.h"
+#include "pool/lanes.h"
 
 enum {
     ACCOUNTS_MAX = 2 * POOL_KEYS_MAX, /* accounts that only old leases still know need room too */
@@ -25,6 +26,8 @@ struct account {
     unsigned keys;      /* keys in the pool, also draining ones */
     unsigned in_flight; /* leases */
     uint64_t last_pick;
+    wall_t worked_at; /* a key of it worked last; 0 not known */
+    uint64_t stamp;   /* of the last census that counted it */
     struct limit scopes[ACCOUNT_SCOPES];
     struct list cells;
 };
@@ -49,6 +52,7 @@ struct key {
     bool ever_worked, testing, test_handed;
     mono_t test_due; /* next automatic test; 0 none */
     unsigned invalid_repeats;
+    mono_t doubted; /* last 401 of a request that is neither forgotten nor followed by a success; 0 none */
     uint64_t ok, failed, limited;
     enum balance_origin balance_origin;
     int64_t balance_micro;
@@ -76,8 +80,23 @@ struct keypool {
     struct account *accounts;
     size_t account_count; /* ever used */
     struct cells cells;
-    uint64_t seq, joins;
+    struct lanes lanes;
+    struct breaker breaker; /* of the whole upstream */
+    uint64_t seq, joins, stamp;
     unsigned leases_out;
+    void (*wake)(void *arg, unsigned worker, uint64_t exchange); /* set before there are threads; called without lock */
+    void *wake_arg;
+};
+
+/* What changed about breakers, to be logged when the lock is free. */
+struct outage_change {
+    enum verdict reason;
+    bool opened, believed, whole;
+    char model[MODEL_NAME_MAX + 1];
+};
+struct outage_news {
+    unsigned count;
+    struct outage_change at[2];
 };
 
 /* A model as the pool sees it; made outside the lock. */
@@ -110,10 +129,26 @@ void pool_release(struct keypool *p, struct key *k);
 
 /* keystate.c */
 void pool_apply(struct keypool *p, struct key *k, struct account *a, struct cell *cell, const struct lease *l,
-                const struct model_query *q, const struct lease_end *end);
+                const struct model_query *q, const struct lease_end *end, bool excused);
 enum key_state pool_state(struct keypool *p, const struct key *k, mono_t now);
 void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall_t wall, const char *evidence);
+/* The platform does not know the key. */
+void pool_invalidate(struct keypool *p, struct key *k, mono_t now, wall_t wall, bool by_test);
 /* What a balance says about the class. */
 void pool_class_by_balance(struct keypool *p, struct key *k, wall_t now);
+
+/* outage.c */
+struct lane *pool_lane(struct keypool *p, const struct lease *l); /* NULL: none */
+/* Time until a request may pass both breakers, 0 now; `reason` and `whole`: of the one that takes longer. */
+int64_t pool_outage_wait(struct keypool *p, const struct lane *lane, mono_t now, enum verdict *reason, bool *whole);
+/* A lease begins: it is the probe of every breaker that is due for one. True: of one at least. */
+bool pool_outage_enter(struct keypool *p, struct lane *lane, uint64_t seq, mono_t now);
+void pool_outage_gate(struct keypool *p, struct lease *l, mono_t now, struct outage_news *news);
+/* A lease comes back. True: it is the platform's fault, the key is not to suffer. Before pool_apply(). */
+bool pool_outage_end(struct keypool *p, struct key *k, struct cell *cell, const struct lease *l,
+                     const struct model_query *q, const struct lease_end *end, struct outage_news *news);
+void pool_outage_log(const struct outage_news *news); /* without the lock */
+/* Remembers what the cell's limit was before a failure that may turn out to be everybody's. */
+void pool_strike(struct cell *cell, enum verdict v, mono_t now);
 
 #endif

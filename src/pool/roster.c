@@ -28,6 +28,8 @@ struct keypool *keypool_new(enum pool_strategy strategy)
     p->order = xcalloc(POOL_KEYS_MAX, sizeof(struct key *));
     p->accounts = xcalloc(ACCOUNTS_MAX, sizeof *p->accounts);
     cells_init(&p->cells);
+    lanes_init(&p->lanes);
+    breaker_init(&p->breaker, true);
     return p;
 }
 
@@ -46,6 +48,7 @@ void keypool_free(struct keypool *p)
     free(p->order);
     free(p->accounts);
     cells_free(&p->cells);
+    lanes_free(&p->lanes);
     lock_destroy(&p->lock);
     free(p);
 }

@@ -53,15 +53,16 @@ static inline bool verdict_is_failure(enum verdict v)
     return verdict_kind(v) == KIND_FAILURE || verdict_kind(v) == KIND_STALL;
 }
 
-/* What was read out of an error body, whatever its shape (object, OpenAI-like object, JSON string, text, HTML, empty). */
+/* What was read out of an error body, whatever its shape (object, OpenAI-like object, JSON string, text, HTML, empty).
+ */
 struct upstream_error {
-    int64_t code;      /* top-level or error.code when a number or digits; 0 = none */
-    char message[300]; /* cleaned text; "" when none */
-    bool is_object;    /* the body was a JSON object */
-    bool has_data;     /* it has non-null choices, data, results, images or text: not an error object */
-    bool has_error;    /* it has a top-level `error` */
+    int64_t code;             /* top-level or error.code when a number or digits; 0 = none */
+    char message[300];        /* cleaned text; "" when none */
+    bool is_object;           /* the body was a JSON object */
+    bool has_data;            /* it has non-null choices, data, results, images or text: not an error object */
+    bool has_error;           /* it has a top-level `error` */
     bool has_type_or_choices; /* for events: `choices` or `type` present */
-    char metric[4];    /* "RPM", "TPD" ... when the text names one, else "" */
+    char metric[4];           /* "RPM", "TPD" ... when the text names one, else "" */
 };
 
 /* Reads at most the first 64 KiB. */

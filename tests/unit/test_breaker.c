@@ -71,9 +71,9 @@ static void never_by_these(void **state)
 {
     (void)state;
     static const enum verdict never[] = {
-        VERDICT_NO_FUNDS,   VERDICT_NOT_VERIFIED, VERDICT_MODEL_DENIED, VERDICT_RATE_MINUTE, VERDICT_RATE_HOUR,
-        VERDICT_RATE_DAY,   VERDICT_RATE_UNKNOWN, VERDICT_GW_TIMEOUT,   VERDICT_GARBAGE,     VERDICT_BAD_REQUEST,
-        VERDICT_REDIRECT,   VERDICT_RETIRED,      VERDICT_CANCELLED,    VERDICT_OK,          VERDICT_STREAM_BROKEN};
+        VERDICT_NO_FUNDS, VERDICT_NOT_VERIFIED, VERDICT_MODEL_DENIED, VERDICT_RATE_MINUTE, VERDICT_RATE_HOUR,
+        VERDICT_RATE_DAY, VERDICT_RATE_UNKNOWN, VERDICT_GW_TIMEOUT,   VERDICT_GARBAGE,     VERDICT_BAD_REQUEST,
+        VERDICT_REDIRECT, VERDICT_RETIRED,      VERDICT_CANCELLED,    VERDICT_OK,          VERDICT_STREAM_BROKEN};
     for (size_t i = 0; i < ARRAY_LEN(never); i++)
         for (int whole = 0; whole < 2; whole++) {
             struct breaker b;
@@ -211,6 +211,10 @@ static void a_probe_that_says_nothing(void **state)
     assert_int_equal(breaker_hear(&b, &left), BREAKER_NOTHING);
     assert_int_equal(breaker_wait(&b, now), 2 * S); /* the pace stays */
     later(2 * S);
+    struct breaker_try limited = try_of(0, VERDICT_RATE_MINUTE); /* of its own account: the next key may try at once */
+    assert_true(breaker_enter(&b, limited.seq, now));
+    assert_int_equal(breaker_hear(&b, &limited), BREAKER_NOTHING);
+    assert_int_equal(breaker_wait(&b, now), 0);
     struct breaker_try silent = try_of(0, VERDICT_BUSY);
     assert_true(breaker_enter(&b, silent.seq, now));
     later(BREAKER_PROBE_MS - 1);
@@ -297,7 +301,7 @@ static bool must_open(const struct history *h, enum verdict v)
 
 static void closed_step(struct history *h)
 {
-    static const enum verdict mix[] = {VERDICT_BUSY,        VERDICT_BUSY,        VERDICT_BUSY,   VERDICT_SERVER,
+    static const enum verdict mix[] = {VERDICT_BUSY,        VERDICT_BUSY,        VERDICT_BUSY,    VERDICT_SERVER,
                                        VERDICT_RATE_MINUTE, VERDICT_BAD_REQUEST, VERDICT_NO_FUNDS};
     enum verdict v = dice(h, 25) ? mix[dice(h, ARRAY_LEN(mix))] : VERDICT_OK;
     struct breaker_try t = try_of(dice(h, MIN(h->usable + 1, 12)), v);
