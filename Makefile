@@ -10,7 +10,7 @@ B       := build/$(MODE)
 BUILD_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libncurses-dev libcjson-dev libevent-dev libsqlite3-dev libssl-dev
 TEST_PACKAGES  := libcmocka-dev python3 python3-pytest tmux curl nodejs npm chromium chromium-driver procps locales
 LINT_PACKAGES  := clang-format cppcheck
-BENCH_PACKAGES := nginx-light haproxy
+BENCH_PACKAGES := nginx haproxy
 
 # --- packages: installed when missing; sudo when not root; without rights the exact command is printed ---
 define need_packages
@@ -166,13 +166,13 @@ FORMATTED    = $(filter-out $(FORMAT_SKIP),$(wildcard $(addsuffix /*.[ch],src sr
 lint:
 	$(call need_packages,python3-pytest $(LINT_PACKAGES))
 	$(or $(PYTHON),/usr/bin/python3) -m pytest -q -W ignore tests/lint
-	cppcheck --enable=warning,performance,portability --error-exitcode=1 --quiet --inline-suppr -j$$(nproc) --std=c11 \
+	@echo cppcheck; cppcheck --enable=warning,performance,portability --error-exitcode=1 --quiet --inline-suppr -j$$(nproc) --std=c11 \
 	  --suppressions-list=tests/lint/cppcheck.txt --template='{file}:{line}: {severity}: {message} [{id}]' $(CPPFLAGS) $(CHECKED)
-	clang-format --dry-run -Werror $(FORMATTED)
+	@echo clang-format; clang-format --dry-run -Werror $(FORMATTED)
 
 format:
 	$(call need_packages,clang-format)
-	clang-format -i $(FORMATTED)
+	@clang-format -i $(FORMATTED)
 
 # --- bench: make bench [BENCH=a,b,c,d] [BENCH_REPS=3] [BENCH_STREAMS=1000,2000,9900] [BENCH_SECONDS=4] [BENCH_WRITE=1] ---
 BENCH         ?= a,b,c,d

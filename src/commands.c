@@ -95,8 +95,8 @@ static void key_remove(struct engine *g, struct command *cmd)
         break;
     case KEY_NOT_FOUND: answer_key(g, cmd, false, ""); break;
     case KEY_FROM_FILE:
-        control_answer(cmd, 409, "key %s comes from %s: delete it there and reload, or switch it off here", cmd->subject,
-                       origin);
+        control_answer(cmd, 409, "key %s comes from %s: delete it there and reload, or switch it off here",
+                       cmd->subject, origin);
         break;
     }
 }
@@ -155,7 +155,8 @@ static void model_unban(struct engine *g, struct command *cmd)
     if (!model_name_ok(cmd)) return;
     for (size_t i = 0; i < g->conf->models_ban.count; i++) {
         if (strcmp(g->conf->models_ban.items[i], cmd->text) != 0) continue;
-        control_answer(cmd, 409, "%s is banned by the configuration (models.ban); change it there and reload", cmd->text);
+        control_answer(cmd, 409, "%s is banned by the configuration (models.ban); change it there and reload",
+                       cmd->text);
         return;
     }
     if (map_remove(&g->bans, str_of(cmd->text)))

@@ -1,5 +1,5 @@
-/* Ways to stop. drain: listeners close, idle connections close, streams finish within server.drain, what is left gets an
- * error event. stop: the same with no time. hangup: the terminal is gone; ui.on_hangup decides. All of them end the
+/* Ways to stop. drain: listeners close, idle connections close, streams finish within server.drain, what is left gets
+ * an error event. stop: the same with no time. hangup: the terminal is gone; ui.on_hangup decides. All of them end the
  * control thread's loop; engine.c then takes everything down. */
 #include "engine.h"
 

@@ -4,8 +4,8 @@
  * screen. The sockets are bound before the threads run, so that a port in use is told at once, but nothing is accepted
  * before the loop runs; keys switched off by hand are known before the first request.
  *
- * Death (ending.c has the ways): the loop ends, screen ended (1 s at most), workers joined, their last records counted, key state saved, disk thread ended,
- * lock released.
+ * Death (ending.c has the ways): the loop ends, screen ended (1 s at most), workers joined, their last records counted,
+ * key state saved, disk thread ended, lock released.
  */
 #include "engine.h"
 
@@ -97,6 +97,22 @@ static void on_news(void *arg)
     struct engine *g = arg;
     if (atomic_exchange(&g->news_posted, true)) return;
     if (!loop_post(g->loop, &g->news_mail)) atomic_store(&g->news_posted, false);
+}
+
+static void wake_exchange(struct proxy *p, void *arg)
+{
+    uint64_t *exchange = arg;
+    proxy_wake(p, *exchange);
+    free(exchange);
+}
+
+/* Any thread: the key pool has a key for a request that waits in this worker, perhaps. */
+static void on_wake(void *arg, unsigned worker, uint64_t exchange)
+{
+    struct engine *g = arg;
+    uint64_t *id = xmalloc(sizeof *id);
+    *id = exchange;
+    if (!worker_call(g->workers[worker], wake_exchange, id)) free(id);
 }
 
 static void on_connect_failed(void *arg)
@@ -292,6 +308,8 @@ static bool boot(struct engine *g, struct buf *why)
     g->pool = keypool_new((enum pool_strategy)g->conf->pool_strategy);
     g->meter = meter_new(g->started);
     g->shared.pool = g->pool;
+    keypool_set_waker(g->pool, on_wake, g);
+    client_counts_init(&g->shared.clients);
     g->shared.connect_failed = on_connect_failed;
     g->shared.news = on_news;
     g->shared.arg = g;
@@ -356,7 +374,10 @@ static void free_all(struct engine *g)
     if (g->admin) admin_free(g->admin);
     if (g->control) control_free(g->control);
     if (g->meter) meter_free(g->meter);
-    if (g->pool) keypool_free(g->pool);
+    if (g->pool) {
+        keypool_free(g->pool);
+        client_counts_destroy(&g->shared.clients);
+    }
     if (g->state) state_close(g->state);
     if (g->loop) loop_free(g->loop);
     addrs_put(g->addrs);

@@ -17,7 +17,7 @@
 
 enum { WORKERS_MAX = 64, LISTENERS_MAX = 17, LOG_KEPT = SNAP_LOG_MAX };
 
-struct run_options { /* of the command line */
+struct run_options {                   /* of the command line */
     const char *conf_path, *state_dir; /* NULL: not given */
     bool headless, readonly, privacy;
     int lang; /* 0 not given, 1 en, 2 zh */
@@ -61,7 +61,7 @@ struct engine {
     struct log_line log[LOG_KEPT];
     size_t log_next, log_count;
 
-    struct loop_timer tick;  /* 20 Hz: records, changes, saving */
+    struct loop_timer tick; /* 20 Hz: records, changes, saving */
     struct loop_timer drain_timer;
     uint64_t seen_generation, saved_generation;
     mono_t save_at; /* 0: nothing to save */
@@ -84,14 +84,14 @@ struct engine {
 int engine_run(struct conf *conf, const struct run_options *o);
 
 /* Control thread. */
-void engine_drain(struct engine *g);            /* listener closed; streams finish within server.drain; exit 0 */
-void engine_stop(struct engine *g, int code);   /* at once */
-void engine_hangup(struct engine *g);           /* the terminal is gone: ui.on_hangup decides */
-void engine_interrupt(struct engine *g);        /* SIGINT, SIGTERM: drain; the second time at once */
+void engine_drain(struct engine *g);          /* listener closed; streams finish within server.drain; exit 0 */
+void engine_stop(struct engine *g, int code); /* at once */
+void engine_hangup(struct engine *g);         /* the terminal is gone: ui.on_hangup decides */
+void engine_interrupt(struct engine *g);      /* SIGINT, SIGTERM: drain; the second time at once */
 void engine_apply_bans(struct engine *g);
 void engine_apply_conf(struct engine *g, struct conf *conf);
 void engine_drain_records(struct engine *g);
-void engine_keys_changed(struct engine *g);     /* run-time keys: write the `keys` file */
+void engine_keys_changed(struct engine *g); /* run-time keys: write the `keys` file */
 /* Reads the configuration again on the disk thread; the command (may be NULL) is answered when it was applied. */
 void engine_reload(struct engine *g, struct command *cmd);
 void engine_ui_stop(struct engine *g);

@@ -1,5 +1,5 @@
-/* A configuration that changes while requests run: the new one is read and built whole on the disk thread, then swapped in
- * here; when it is bad the old one stays and the reason is shown. Requests in flight keep theirs. */
+/* A configuration that changes while requests run: the new one is read and built whole on the disk thread, then swapped
+ * in here; when it is bad the old one stays and the reason is shown. Requests in flight keep theirs. */
 #include "base/mem.h"
 #include "engine.h"
 
@@ -13,7 +13,7 @@ void engine_apply_bans(struct engine *g)
     size_t n = 0, room = g->conf->models_ban.count + g->bans.count;
     char **models = xcalloc(room, sizeof *models);
     for (size_t i = 0; i < g->conf->models_ban.count; i++) models[n++] = g->conf->models_ban.items[i];
-    MAP_FOR (slot, &g->bans) models[n++] = slot->key;
+    MAP_FOR(slot, &g->bans) models[n++] = slot->key;
     struct ban_set *set = ban_set_new(models, n);
     for (unsigned i = 0; i < g->worker_count; i++)
         if (!worker_call(g->workers[i], give_bans, ban_set_get(set))) ban_set_put(set);
@@ -45,6 +45,7 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
         if (!worker_call(g->workers[i], give_conf, conf_get(conf))) conf_put(conf);
     engine_apply_bans(g);
     if (other_host) {
+        keypool_outage_reset(g->pool);
         addrs_put(g->addrs);
         g->addrs = NULL;
         engine_watch_upstream(g);

@@ -1,5 +1,5 @@
-/* Twenty times a second: count what the workers report, tell watchers that keys changed, save what must survive. Key state
- * is saved half a second after a change, so that a storm of verdicts is one write. */
+/* Twenty times a second: count what the workers report, tell watchers that keys changed, save what must survive. Key
+ * state is saved half a second after a change, so that a storm of verdicts is one write. */
 #include "base/mem.h"
 #include "engine.h"
 
@@ -34,7 +34,7 @@ static void save_bans(struct engine *g)
 {
     size_t n = 0;
     char **models = xcalloc(g->bans.count, sizeof *models);
-    MAP_FOR (slot, &g->bans) models[n++] = slot->key;
+    MAP_FOR(slot, &g->bans) models[n++] = slot->key;
     if (state_save_bans(g->state, g->disk, models, n)) g->bans_dirty = false;
     free(models);
 }

@@ -1,6 +1,6 @@
-/* Tests of keys, paced: at most four at once, spread over the workers. GET /v1/models says whether a key is known (free of
- * charge); a key that works is then asked for its balance, until the platform says that user/info is retired: that is
- * remembered for seven days and base URL, and is no fault of the key. A deep test sends one token. */
+/* Tests of keys, paced: at most four at once, spread over the workers. GET /v1/models says whether a key is known (free
+ * of charge); a key that works is then asked for its balance, until the platform says that user/info is retired: that
+ * is remembered for seven days and base URL, and is no fault of the key. A deep test sends one token. */
 #include "base/mem.h"
 #include "engine.h"
 
@@ -15,9 +15,9 @@ struct job {
     struct command *cmd; /* waits for the outcome; NULL: nobody */
     struct mail mail;
     struct probe_result result;
-    bool second;   /* the balance call of a test that passed */
+    bool second; /* the balance call of a test that passed */
     int64_t took_ms;
-    bool counted;  /* part of the progress shown */
+    bool counted; /* part of the progress shown */
 };
 
 struct tester {
@@ -60,7 +60,8 @@ static void job_free(struct job *j)
 void tester_free(struct tester *t)
 {
     tester_cancel(t);
-    LIST_FOR_SAFE (it, &t->running) {
+    LIST_FOR_SAFE(it, &t->running)
+    {
         struct job *j = LIST_ENTRY(it, struct job, node);
         if (j->cmd) control_answer(j->cmd, 503, "sfproxy is shutting down");
         job_free(j);
@@ -71,8 +72,8 @@ void tester_free(struct tester *t)
 
 static bool is_known(const struct list *l, const char *key_id)
 {
-    LIST_FOR (it, l)
-        if (strcmp(LIST_ENTRY(it, struct job, node)->key_id, key_id) == 0) return true;
+    LIST_FOR(it, l)
+    if (strcmp(LIST_ENTRY(it, struct job, node)->key_id, key_id) == 0) return true;
     return false;
 }
 
@@ -131,7 +132,8 @@ static void forget(struct job *j)
 unsigned tester_cancel(struct tester *t)
 {
     unsigned n = 0;
-    LIST_FOR_SAFE (it, &t->queue) {
+    LIST_FOR_SAFE(it, &t->queue)
+    {
         forget(LIST_ENTRY(it, struct job, node));
         n++;
     }

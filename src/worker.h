@@ -20,6 +20,6 @@ struct ring *worker_records(struct worker *w); /* consumer: the control thread *
 void worker_stop(struct worker *w);            /* any thread: ends its loop */
 void worker_join(struct worker *w);            /* after worker_stop(); what it held is settled, records stay readable */
 bool worker_take_overflow(struct worker *w, struct record *out); /* after worker_join() */
-void worker_free(struct worker *w);            /* after the records were read */
+void worker_free(struct worker *w);                              /* after the records were read */
 
 #endif

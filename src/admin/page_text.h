@@ -3,7 +3,7 @@
 #define PAGE_WORDS(WORD)                                                                                               \
     WORD(title, "SiliconFlow key pool", "硅基流动密钥池")                                                              \
     WORD(login, "Log in", "登录")                                                                                      \
-    WORD(login_hint, "The admin token is in the file admin.token of the state directory.",                            \
+    WORD(login_hint, "The admin token is in the file admin.token of the state directory.",                             \
          "管理令牌在状态目录的 admin.token 文件中。")                                                                  \
     WORD(token, "Admin token", "管理令牌")                                                                             \
     WORD(login_wrong, "That is not the admin token.", "管理令牌不正确。")                                              \
@@ -36,7 +36,8 @@
     WORD(all_fine, "Nothing needs your attention.", "一切正常。")                                                      \
     WORD(and_more, "and more: see the tables below", "更多见下方表格")                                                 \
     WORD(no_keys_yet, "There is no key yet.", "还没有密钥。")                                                          \
-    WORD(no_keys_how, "Add one in the terminal screen or with: sfproxy keys add", "请在终端界面中添加，或运行：sfproxy keys add") \
+    WORD(no_keys_how, "Add one in the terminal screen or with: sfproxy keys add",                                      \
+         "请在终端界面中添加，或运行：sfproxy keys add")                                                               \
     WORD(upstream_trouble, "The platform cannot be reached", "无法连接平台")                                           \
     WORD(conf_error, "The last reload failed", "上次重新加载失败")                                                     \
     WORD(draining, "Draining: no new requests are taken", "正在排空：不再接收新请求")                                  \
@@ -79,7 +80,7 @@
     WORD(usable, "usable", "可用")                                                                                     \
     WORD(not_now, "no key now", "暂无可用密钥")                                                                        \
     WORD(unknown_cost, "cost unknown", "费用未知")                                                                     \
-    WORD(price_unit, "Prices in CNY: per million tokens in / out / cached, or per piece.",                            \
+    WORD(price_unit, "Prices in CNY: per million tokens in / out / cached, or per piece.",                             \
          "价格（人民币）：每百万 token 输入 / 输出 / 缓存，或按件计。")                                                \
     WORD(base_url, "Base URL for clients", "客户端 Base URL")                                                          \
     WORD(platform, "Platform", "平台")                                                                                 \

@@ -78,14 +78,20 @@ bool buf_putc(struct buf *b, char c)
 bool buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
+    size_t room = b->data && !b->failed ? b->room - b->len : 0; /* one pass when it fits into what is there */
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, ap);
     va_end(ap);
     char *to = n < 0 ? NULL : buf_reserve(b, (size_t)n);
-    if (!to) return false;
-    va_start(ap, fmt);
-    vsnprintf(to, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if (!to) {
+        if (room) b->data[b->len] = '\0';
+        return false;
+    }
+    if ((size_t)n >= room) {
+        va_start(ap, fmt);
+        vsnprintf(to, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     buf_added(b, (size_t)n);
     return true;
 }

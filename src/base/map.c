@@ -13,7 +13,7 @@ static size_t find(const struct map *m, struct str key, uint64_t hash)
 static void grow(struct map *m)
 {
     struct map bigger = {xcalloc(m->room ? m->room * 2 : 16, sizeof *m->slots), m->room ? m->room * 2 : 16, m->count};
-    MAP_FOR (slot, m) bigger.slots[find(&bigger, str_of(slot->key), slot->hash)] = *slot;
+    MAP_FOR(slot, m) bigger.slots[find(&bigger, str_of(slot->key), slot->hash)] = *slot;
     free(m->slots);
     *m = bigger;
 }
@@ -60,7 +60,7 @@ void *map_remove(struct map *m, struct str key)
 
 void map_free(struct map *m)
 {
-    MAP_FOR (slot, m) free(slot->key);
+    MAP_FOR(slot, m) free(slot->key);
     free(m->slots);
     *m = MAP_INIT;
 }

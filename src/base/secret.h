@@ -1,4 +1,5 @@
-/* What needs a cryptographic library (OpenSSL's libcrypto): digests, random bytes, constant-time comparison. Any thread. */
+/* What needs a cryptographic library (OpenSSL's libcrypto): digests, random bytes, constant-time comparison. Any
+ * thread. */
 #ifndef SFPROXY_BASE_SECRET_H
 #define SFPROXY_BASE_SECRET_H
 

@@ -176,7 +176,11 @@ void key_mask(const char *key, char *out, size_t size)
 static size_t utf8_at(const unsigned char *p, size_t n, uint32_t *cp)
 {
     static const uint32_t lowest[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = p[0] < 0x80 ? 1 : (p[0] & 0xE0) == 0xC0 ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : (p[0] & 0xF8) == 0xF0 ? 4 : 0;
+    size_t len = p[0] < 0x80             ? 1
+                 : (p[0] & 0xE0) == 0xC0 ? 2
+                 : (p[0] & 0xF0) == 0xE0 ? 3
+                 : (p[0] & 0xF8) == 0xF0 ? 4
+                                         : 0;
     if (!len || len > n) return 0;
     uint32_t v = len == 1 ? p[0] : p[0] & (0x7Fu >> len);
     for (size_t i = 1; i < len; i++) {

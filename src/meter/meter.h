@@ -28,8 +28,8 @@ struct meter_client {
 struct meter_key {
     struct rates rates;
     uint64_t tries;
-    int64_t ttft_ms;     /* smoothed; -1 unknown */
-    uint32_t trend[10];  /* tries a minute, oldest first */
+    int64_t ttft_ms;    /* smoothed; -1 unknown */
+    uint32_t trend[10]; /* tries a minute, oldest first */
 };
 
 struct meter *meter_new(mono_t now);

@@ -13,14 +13,14 @@ enum record_kind { RECORD_ADMITTED, RECORD_TRY, RECORD_DONE };
 /* END(id, name, is_error): how a request ended, seen from the client. */
 #define END_TABLE(END)                                                                                                 \
     END(OK, "ok", false)                                                                                               \
-    END(CLIENT_ERROR, "client_error", false)     /* the platform refused the request itself (4xx) */                  \
-    END(UPSTREAM_ERROR, "upstream_error", true)  /* no try succeeded */                                               \
-    END(NO_KEY, "no_key", true)                  /* nothing could serve it: cooling, none, banned */                   \
+    END(CLIENT_ERROR, "client_error", false)    /* the platform refused the request itself (4xx) */                    \
+    END(UPSTREAM_ERROR, "upstream_error", true) /* no try succeeded */                                                 \
+    END(NO_KEY, "no_key", true)                 /* nothing could serve it: cooling, none, banned */                    \
     END(STREAM_BROKEN, "stream_broken", true)                                                                          \
     END(TIMEOUT, "timeout", true)                                                                                      \
     END(CLIENT_ABORT, "client_abort", false)                                                                           \
     END(CLIENT_STALLED, "client_stalled", false)                                                                       \
-    END(KILLED, "killed", true)                  /* shutdown, or cancelled by hand */
+    END(KILLED, "killed", true) /* shutdown, or cancelled by hand */
 
 enum end_reason {
 #define END_ENUM(id, name, is_error) END_##id,
@@ -31,8 +31,8 @@ bool end_is_error(enum end_reason r);
 
 struct try_record {
     char key_id[KEY_ID_LEN + 1];
-    uint8_t verdict; /* enum verdict */
-    int16_t status;  /* 0: none came */
+    uint8_t verdict;        /* enum verdict */
+    int16_t status;         /* 0: none came */
     int32_t at_ms, took_ms; /* from the request's start; length */
     char message[72];       /* cleaned, what the platform said */
 };
@@ -48,7 +48,7 @@ struct record {
     wall_t wall; /* when it was admitted */
     mono_t at;   /* when this record was made */
     char model[MODEL_NAME_MAX + 1];
-    bool model_known; /* in the catalogue, or the platform accepted it: gets entries of its own */
+    bool model_known;                 /* in the catalogue, or the platform accepted it: gets entries of its own */
     char client[CLIENT_NAME_MAX + 1]; /* name of the client, or its address */
     char key_id[KEY_ID_LEN + 1];      /* TRY, DONE: of the (last) key, "" none */
     /* DONE: */

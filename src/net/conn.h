@@ -134,7 +134,7 @@ void conn_destroy(struct conn *c); /* a closed one: to the pool, or frees it */
 
 /* conn.c */
 void conn_open(struct conn *c);
-void conn_kick(struct conn *c);  /* conn_run() at the end of this turn */
+void conn_kick(struct conn *c); /* conn_run() at the end of this turn */
 void conn_set_idle(struct conn *c, bool idle);
 void conn_close(struct conn *c); /* at once, without a word to the handler */
 /* Tells the handler when a request is open, then closes. */

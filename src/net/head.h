@@ -17,11 +17,11 @@ enum { HEAD_FIELDS_MAX = 1000 };
 
 struct head {
     struct str method;
-    struct str target; /* as sent */
-    struct str path;   /* target without scheme, authority and query: starts with '/', or "*" */
-    struct str query;  /* without '?' */
-    struct str host;   /* value of Host, or of the absolute target */
-    int minor;         /* HTTP/1.<minor>: 0 or 1 */
+    struct str target;      /* as sent */
+    struct str path;        /* target without scheme, authority and query: starts with '/', or "*" */
+    struct str query;       /* without '?' */
+    struct str host;        /* value of Host, or of the absolute target */
+    int minor;              /* HTTP/1.<minor>: 0 or 1 */
     int64_t content_length; /* -1: none given */
     bool chunked;
     bool keep_alive;      /* the client would like another request */

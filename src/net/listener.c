@@ -43,7 +43,7 @@ static void out_of_descriptors(struct listener *li)
 
 /* The request, if it is already here, is read, so that no RST overtakes the answer; nobody is waited for. */
 #define TURNED_AWAY                                                                                                    \
-    "{\"error\":{\"message\":\"too many connections, try again soon\",\"type\":\"server_error\",\"param\":null,"              \
+    "{\"error\":{\"message\":\"too many connections, try again soon\",\"type\":\"server_error\",\"param\":null,"       \
     "\"code\":\"busy_memory\"}}\n"
 
 static void turn_away(int fd)

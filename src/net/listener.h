@@ -18,8 +18,8 @@ struct listener_ops {
 /* `address`: "127.0.0.1:7860", "[::1]:7860", "localhost:7860". NULL with a sentence. */
 struct listener *listener_tcp(struct loop *l, const char *address, const struct listener_ops *ops, void *arg,
                               struct buf *why);
-/* Unix socket, mode 0600; a stale one is removed (the caller holds the state lock). Peers other than our uid and root are
- * turned away. */
+/* Unix socket, mode 0600; a stale one is removed (the caller holds the state lock). Peers other than our uid and root
+ * are turned away. */
 struct listener *listener_unix(struct loop *l, const char *path, const struct listener_ops *ops, void *arg,
                                struct buf *why);
 /* The address it is really bound to ("127.0.0.1:40213" for port 0). */

@@ -16,7 +16,7 @@ enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_CLOSED = 4 /* the peer shut down its 
 
 struct loop *loop_new(void *mail_reader /* what deliver() gets */); /* NULL: no descriptors left */
 void loop_free(struct loop *l); /* close the mailbox and free watches and timers first; NULL is fine */
-void loop_run(struct loop *l); /* until loop_stop() */
+void loop_run(struct loop *l);  /* until loop_stop() */
 void loop_stop(struct loop *l); /* any thread: ends loop_run() after the current turn */
 void loop_wake(struct loop *l); /* any thread */
 /* Any thread. False after the loop was closed: the caller keeps the message. */
@@ -28,7 +28,8 @@ mono_t loop_now(const struct loop *l);   /* read once per turn */
 void loop_run_tasks(struct loop *l);
 
 typedef void loop_io_fn(void *arg, unsigned events);
-/* NULL: the kernel refused (out of memory or watches). Watches fd; `events` with LOOP_EDGE: edge-triggered, registered once and not removed before loop_io_free(). */
+/* NULL: the kernel refused (out of memory or watches). Watches fd; `events` with LOOP_EDGE: edge-triggered, registered
+ * once and not removed before loop_io_free(). */
 struct loop_io *loop_io_new(struct loop *l, int fd, unsigned events, loop_io_fn *fn, void *arg);
 /* Changes a level-triggered watch; 0 = none for now. */
 void loop_io_set(struct loop_io *io, unsigned events);

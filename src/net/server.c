@@ -182,7 +182,8 @@ unsigned server_idle(const struct server *s)
 
 void server_close_oldest_idle(struct server *s)
 {
-    LIST_FOR(it, &s->idle) {
+    LIST_FOR(it, &s->idle)
+    {
         struct conn *c = LIST_ENTRY(it, struct conn, link);
         if (conn_out_len(c)) continue; /* an earlier answer is still on its way */
         conn_close(c);

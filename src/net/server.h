@@ -28,17 +28,17 @@ struct server_limits {
 };
 
 enum request_fault { /* why a request ended before it was complete; `status` is the proper HTTP status */
-    FAULT_BAD_HEAD,      /* 400, 414, 417, 431, 501, 505 as head_parse() said */
-    FAULT_HEAD_TIMEOUT,  /* 408 */
-    FAULT_BODY_TIMEOUT,  /* 408 */
-    FAULT_BAD_CHUNK,     /* 400 */
-    FAULT_BODY_TOO_LARGE, /* 413: beyond the limit given to conn_read_body() */
-    FAULT_NO_MEMORY,     /* 503: beyond the memory budget */
+                     FAULT_BAD_HEAD,       /* 400, 414, 417, 431, 501, 505 as head_parse() said */
+                     FAULT_HEAD_TIMEOUT,   /* 408 */
+                     FAULT_BODY_TIMEOUT,   /* 408 */
+                     FAULT_BAD_CHUNK,      /* 400 */
+                     FAULT_BODY_TOO_LARGE, /* 413: beyond the limit given to conn_read_body() */
+                     FAULT_NO_MEMORY,      /* 503: beyond the memory budget */
 };
 
 enum gone_reason {
-    GONE_CLOSED,  /* FIN or RST */
-    GONE_STALLED, /* took nothing of its answer for write_timeout */
+    GONE_CLOSED,   /* FIN or RST */
+    GONE_STALLED,  /* took nothing of its answer for write_timeout */
     GONE_SHUTDOWN, /* server_free() with the request still open */
 };
 
@@ -76,9 +76,9 @@ void server_free(struct server *s); /* on_gone for open requests, closes everyth
 void conn_set_user(struct conn *c, void *user);
 void *conn_user(const struct conn *c);
 const char *conn_peer(const struct conn *c);
-bool conn_is_local(const struct conn *c); /* came over control.sock: the peer's uid was checked */
+bool conn_is_local(const struct conn *c);           /* came over control.sock: the peer's uid was checked */
 const struct head *conn_head(const struct conn *c); /* NULL when it was bad */
-bool conn_said_tls(const struct conn *c); /* in on_fault: the bad head begins like a TLS handshake */
+bool conn_said_tls(const struct conn *c);           /* in on_fault: the bad head begins like a TLS handshake */
 
 /* Handlers are only called from the connection's own task at the end of a turn, never from inside one of these calls.
  *
@@ -103,7 +103,7 @@ void conn_abort(struct conn *c);
 /* The connection closes after this reply. */
 void conn_close_after(struct conn *c);
 size_t conn_queued(const struct conn *c);
-bool conn_started(const struct conn *c); /* reply begun */
+bool conn_started(const struct conn *c);       /* reply begun */
 uint64_t conn_bytes_out(const struct conn *c); /* body bytes queued for this reply */
 
 /* Reason phrase of a status ("" if unknown). */

@@ -8,8 +8,8 @@
 #define SSE_EVENT_MAX (1024 * 1024)
 
 struct sse_event {
-    struct str type; /* of the "event:" line, "" when absent */
-    struct str data; /* "data:" lines joined by \n; slices live during the callback */
+    struct str type;   /* of the "event:" line, "" when absent */
+    struct str data;   /* "data:" lines joined by \n; slices live during the callback */
     bool comment_only; /* no "data:" and no "event:" line: comments, "id:", "retry:" */
 };
 

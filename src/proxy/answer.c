@@ -89,7 +89,7 @@ void answer_error(struct exchange *e, enum error_code code, const char *message,
 static enum error_code code_of_verdict(const struct exchange *e, enum verdict v)
 {
     static const enum error_code codes[VERDICT_COUNT] = {
-        [VERDICT_OK] = ERR_upstream_error,          [VERDICT_KEY_INVALID] = ERR_no_usable_key,
+        [VERDICT_OK] = ERR_upstream_error,           [VERDICT_KEY_INVALID] = ERR_no_usable_key,
         [VERDICT_NO_FUNDS] = ERR_insufficient_funds, [VERDICT_NOT_VERIFIED] = ERR_not_verified,
         [VERDICT_MODEL_DENIED] = ERR_model_denied,   [VERDICT_FORBIDDEN_OTHER] = ERR_model_denied,
         [VERDICT_RATE_MINUTE] = ERR_all_cooling,     [VERDICT_RATE_HOUR] = ERR_all_cooling,
@@ -112,7 +112,9 @@ void answer_verdict(struct exchange *e)
     snprintf(message, sizeof message, "%s%s%s%s (%u %s)", verdict_sentence(v), said[0] ? ": " : "", said,
              v == VERDICT_REDIRECT ? "; is upstream.base_url right?" : "", (unsigned)e->tries,
              e->tries == 1 ? "try" : "tries");
-    int64_t retry_ms = code == ERR_upstream_unavailable ? 5000 : verdict_is_rate(v) ? MAX(e->retry_after_ms, 1000) : 0;
+    int64_t retry_ms = verdict_is_rate(v) ? MAX(e->retry_after_ms, 1000) : 0;
+    if (code == ERR_upstream_unavailable)
+        retry_ms = MAX(keypool_outage_ms(e->p->shared->pool, str_of(e->scan.model), loop_now(e->p->loop)), 5000);
     answer_error(e, code, message, retry_ms, v == VERDICT_GW_TIMEOUT ? END_TIMEOUT : END_UPSTREAM_ERROR);
 }
 
@@ -121,7 +123,10 @@ static enum error_code code_of_pick(const struct pick *pick)
     switch (pick->result) {
     case PICK_NO_KEYS: return ERR_no_keys;
     case PICK_NONE_USABLE: return ERR_no_usable_key;
+    case PICK_QUEUE_FULL: return ERR_queue_full;
+    case PICK_OUTAGE: return ERR_upstream_unavailable;
     case PICK_OK:
+    case PICK_WAIT:
     case PICK_COOLING:
     case PICK_TRIED: break;
     }
@@ -140,11 +145,18 @@ static void sentence_of_pick(const struct exchange *e, const struct pick *pick, 
     long long seconds = retry_seconds(pick->soonest_ms);
     switch (code) {
     case ERR_no_keys:
-        snprintf(out, size, "no API key is configured: add one in the screen (a), with 'sfproxy keys add', or in "
-                            "sfproxy.conf");
+        snprintf(out, size,
+                 "no API key is configured: add one in the screen (a), with 'sfproxy keys add', or in "
+                 "sfproxy.conf");
         return;
     case ERR_no_usable_key:
         snprintf(out, size, "every key is switched off or invalid; look at the Keys view or 'sfproxy keys list'");
+        return;
+    case ERR_queue_full:
+        snprintf(out, size,
+                 "as many requests wait for a key as may (limits.wait_queue); the soonest key is free in "
+                 "%lld s",
+                 seconds);
         return;
     case ERR_insufficient_funds:
         snprintf(out, size, "no account has funds for %s; the next one is tried again in %lld s", model, seconds);
@@ -153,6 +165,11 @@ static void sentence_of_pick(const struct exchange *e, const struct pick *pick, 
         snprintf(out, size, "the accounts are not real-name verified, which the platform demands for %s", model);
         return;
     default: break;
+    }
+    if (pick->result == PICK_OUTAGE) {
+        snprintf(out, size, "%s does not work for any account at the moment (%s); it is tried again in %lld s",
+                 pick->whole_upstream ? "the platform" : model, verdict_sentence(pick->soonest_verdict), seconds);
+        return;
     }
     if (pick->candidates == 1) {
         snprintf(out, size, "the only key that can serve %s is cooling down, %lld s more (%s)", model, seconds,
@@ -168,7 +185,7 @@ void answer_no_key(struct exchange *e, const struct pick *pick)
     char message[700];
     enum error_code code = code_of_pick(pick);
     sentence_of_pick(e, pick, code, message, sizeof message);
-    answer_error(e, code, message, pick->soonest_ms, END_NO_KEY);
+    answer_error(e, code, message, pick->soonest_ms, pick->result == PICK_OUTAGE ? END_UPSTREAM_ERROR : END_NO_KEY);
 }
 
 static void reply_headers(struct buf *h, const struct exchange *e)
@@ -205,6 +222,17 @@ static bool wants_error_object(const struct exchange *e)
            e->gate_bytes.len < 16384;
 }
 
+/* HEAD: the length is the platform's, of the body it did not send. */
+static void reply_whole(struct conn *c, const struct exchange *e, struct str headers, struct str body)
+{
+    if (strcmp(e->method, "HEAD") != 0) {
+        conn_reply(c, e->status, headers, body);
+        return;
+    }
+    conn_start(c, e->status, headers, e->content_length);
+    conn_end(c);
+}
+
 void answer_whole(struct exchange *e, enum verdict v)
 {
     struct buf headers = BUF_INIT(32768), enriched = BUF_INIT(65536);
@@ -223,7 +251,7 @@ void answer_whole(struct exchange *e, enum verdict v)
     if (!e->first_byte_us) e->first_byte_us = mono_us();
     struct conn *c = e->conn;
     e->conn = NULL;
-    conn_reply(c, e->status, buf_str(&headers), body);
+    reply_whole(c, e, buf_str(&headers), body);
     settle(e, v == VERDICT_OK ? END_OK : END_CLIENT_ERROR);
     buf_free(&headers);
     buf_free(&enriched);

@@ -14,8 +14,8 @@ enum {
 
 /* Header lines of the client that the platform may see. Everything else (credentials, cookies, hop-by-hop fields,
  * forwarding fields) stays here. */
-static const struct str passed_up[] = {STR("Content-Type"),      STR("Accept"),     STR("anthropic-version"),
-                                       STR("anthropic-beta"),    STR("X-Trace-Id"), STR("traceparent"),
+static const struct str passed_up[] = {STR("Content-Type"),       STR("Accept"),     STR("anthropic-version"),
+                                       STR("anthropic-beta"),     STR("X-Trace-Id"), STR("traceparent"),
                                        STR("X-Enable-Watermark"), STR("Range")};
 /* Header lines of the platform that the client may see: about the body, and others. */
 static const struct str passed_with_body[] = {STR("content-type"), STR("content-encoding"), STR("content-disposition"),
@@ -81,7 +81,8 @@ static char *put(char *to, struct str s)
 static void write_request(struct exchange *e, struct request_text *r)
 {
     const struct head *h = conn_head(e->conn);
-    struct str values[ARRAY_LEN(passed_up)] = {{NULL, 0}}, base = str_of(e->conf->api_url), path = str_of(e->route.path);
+    struct str values[ARRAY_LEN(passed_up)] = {{NULL, 0}}, base = str_of(e->conf->api_url),
+               path = str_of(e->route.path);
     size_t need = collect_headers(h, values) + base.n + path.n + h->query.n + 3;
     struct proxy *p = e->p;
     if (need > p->scratch_room) p->scratch = xrealloc(p->scratch, p->scratch_room = MAX(need, (size_t)4096), 1);
@@ -164,7 +165,9 @@ static void record_try(struct exchange *e, enum verdict v)
     t->status = (int16_t)e->status;
     t->at_ms = (int32_t)((e->try_started_us - e->begun.ms * 1000) / 1000);
     t->took_ms = (int32_t)((now - e->try_started_us) / 1000);
-    text_clean(str_of(v == VERDICT_OK ? "" : e->last_error.message[0] ? e->last_error.message : e->last_sentence),
+    text_clean(str_of(v == VERDICT_OK            ? ""
+                      : e->last_error.message[0] ? e->last_error.message
+                                                 : e->last_sentence),
                t->message, sizeof t->message);
 }
 
@@ -226,7 +229,8 @@ static bool type_is(struct str type, const char *prefix)
 
 static bool type_is_text(struct str type)
 {
-    return !type.n || type_is(type, "application/json") || type_is(type, "text/") || type_is(type, "application/problem");
+    return !type.n || type_is(type, "application/json") || type_is(type, "text/") ||
+           type_is(type, "application/problem");
 }
 
 static bool printable(struct str s)
@@ -276,7 +280,7 @@ static void open_gate(struct exchange *e)
         if (known->count < 4096) map_put(known, str_of(e->scan.model), e->p);
         e->model_known = true;
     }
-    keypool_gate(e->p->shared->pool, &e->lease, loop_now(e->p->loop));
+    if (e->status < 400) keypool_gate(e->p->shared->pool, &e->lease, loop_now(e->p->loop));
     body_put(e->body); /* nothing is retried any more; curl holds its own reference until it was sent */
     e->body = NULL;
     e->gate_deadline = e->phase_deadline = (mono_t){0};
@@ -353,8 +357,10 @@ static bool collect(struct exchange *e, struct str data)
     e->last_data = loop_now(e->p->loop);
     if (stream) {
         tap_stream(&e->tap, data, mono_us());
-        if (e->tap.events || e->gate_bytes.len >= GATE_BYTES) gate_decide(e, verdict_of_beginning(e));
-        else e->last_data = (mono_t){0}; /* comments do not count as the first event */
+        if (e->tap.events || e->gate_bytes.len >= GATE_BYTES)
+            gate_decide(e, verdict_of_beginning(e));
+        else
+            e->last_data = (mono_t){0}; /* comments do not count as the first event */
     } else {
         tap_body(&e->tap, data);
         exchange_timer_arm(e);
@@ -410,10 +416,11 @@ static enum verdict verdict_of_lost(struct exchange *e, const struct call_end *e
         enum call_result result;
         enum verdict verdict;
         enum error_code code;
-    } rows[] = {{CALL_DNS, VERDICT_CONNECT, ERR_upstream_dns},       {CALL_CONNECT, VERDICT_CONNECT, ERR_upstream_connect},
-                {CALL_TLS, VERDICT_CONNECT, ERR_upstream_tls},       {CALL_GARBAGE, VERDICT_GARBAGE, ERR_upstream_garbage},
-                {CALL_RESET, VERDICT_RESET, ERR_upstream_error},     {CALL_TRUNCATED, VERDICT_RESET, ERR_upstream_error},
-                {CALL_INTERNAL, VERDICT_RESET, ERR_upstream_error}};
+    } rows[] = {
+        {CALL_DNS, VERDICT_CONNECT, ERR_upstream_dns},     {CALL_CONNECT, VERDICT_CONNECT, ERR_upstream_connect},
+        {CALL_TLS, VERDICT_CONNECT, ERR_upstream_tls},     {CALL_GARBAGE, VERDICT_GARBAGE, ERR_upstream_garbage},
+        {CALL_RESET, VERDICT_RESET, ERR_upstream_error},   {CALL_TRUNCATED, VERDICT_RESET, ERR_upstream_error},
+        {CALL_INTERNAL, VERDICT_RESET, ERR_upstream_error}};
     snprintf(e->last_sentence, sizeof e->last_sentence, "%s", end->sentence);
     e->last_error = (struct upstream_error){0};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -457,7 +464,6 @@ static void finish_collected(struct exchange *e, const struct call_end *end)
         return;
     }
     if (v == VERDICT_OK && e->scan.has_model) e->model_known = true;
-    keypool_gate(e->p->shared->pool, &e->lease, loop_now(e->p->loop));
     answer_whole(e, v);
 }
 

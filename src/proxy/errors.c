@@ -33,9 +33,9 @@ enum error_code error_of_status(int status)
     static const struct {
         int status;
         enum error_code code;
-    } map[] = {{408, ERR_request_timeout}, {413, ERR_body_too_large},      {414, ERR_uri_too_long},
+    } map[] = {{408, ERR_request_timeout},    {413, ERR_body_too_large},    {414, ERR_uri_too_long},
                {417, ERR_expectation_failed}, {431, ERR_headers_too_large}, {501, ERR_not_implemented},
-               {503, ERR_busy_memory},     {505, ERR_http_version}};
+               {503, ERR_busy_memory},        {505, ERR_http_version}};
     for (size_t i = 0; i < ARRAY_LEN(map); i++)
         if (map[i].status == status) return map[i].code;
     return ERR_bad_request;

@@ -11,6 +11,8 @@
     ERROR(no_keys, 503, "server_error", "api_error", false)                                                            \
     ERROR(no_usable_key, 503, "server_error", "api_error", false)                                                      \
     ERROR(all_cooling, 429, "rate_limit_error", "rate_limit_error", false)                                             \
+    ERROR(queue_full, 429, "rate_limit_error", "rate_limit_error", true)                                               \
+    ERROR(client_busy, 429, "rate_limit_error", "rate_limit_error", false)                                             \
     ERROR(insufficient_funds, 402, "insufficient_quota", "api_error", false)                                           \
     ERROR(not_verified, 403, "permission_error", "permission_error", false)                                            \
     ERROR(model_denied, 403, "permission_error", "permission_error", false)                                            \

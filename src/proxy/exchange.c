@@ -135,7 +135,16 @@ void exchange_on_head(struct proxy *p, struct conn *c, const struct head *h, con
                            "compressed request bodies are not supported; send the body without Content-Encoding", "");
         return;
     }
+    size_t most = (size_t)p->conf->limits_max_requests_per_client;
+    if (most && !client_counts_enter(&p->shared->clients, client, most)) {
+        answer_plain_error(c, route->dialect, ERR_client_busy,
+                           "this client has as many requests running as it may (limits.max_requests_per_client); "
+                           "send fewer at once",
+                           "Retry-After: 1\r\n");
+        return;
+    }
     struct exchange *e = exchange_new(p, c, h, route, client);
+    e->client_counted = most > 0;
     conn_set_user(c, e);
     exchange_step(e, STEP_READ_BODY);
     exchange_timer_arm(e);
@@ -205,11 +214,38 @@ static void wait_for_address(struct exchange *e)
 
 void exchange_resume_waiting(struct proxy *p)
 {
-    LIST_FOR_SAFE (it, &p->waiting) {
+    LIST_FOR_SAFE(it, &p->waiting)
+    {
         struct exchange *e = LIST_ENTRY(it, struct exchange, wait_node);
         list_remove(&e->wait_node);
         exchange_pick(e);
     }
+}
+
+void exchange_leave_line(struct exchange *e)
+{
+    if (e->ticket) keypool_leave(e->p->shared->pool, e->ticket);
+    e->ticket = 0;
+}
+
+/* How long the request may still wait for a key. */
+static int64_t wait_left(const struct exchange *e)
+{
+    if (!e->wait_deadline.ms) return e->conf->pool_wait_for_key;
+    return MAX(mono_since(e->wait_deadline, loop_now(e->p->loop)), 0);
+}
+
+static void wait_for_key(struct exchange *e, const struct pick *pick)
+{
+    mono_t now = loop_now(e->p->loop);
+    exchange_step(e, STEP_WAIT);
+    list_append(&e->p->in_line, &e->wait_node);
+    e->ticket = pick->ticket;
+    e->tried_count = 0; /* a key that refused it may serve it when its time has come */
+    if (!e->wait_deadline.ms) e->wait_deadline = mono_add(now, e->conf->pool_wait_for_key);
+    e->phase_deadline = e->wait_deadline;
+    if (pick->look_ms) e->phase_deadline.ms = MIN(e->wait_deadline.ms, now.ms + pick->look_ms);
+    exchange_timer_arm(e);
 }
 
 static void acquire(struct exchange *e, struct pick *pick)
@@ -217,8 +253,16 @@ static void acquire(struct exchange *e, struct pick *pick)
     struct pick_ask ask = {.model = str_of(e->scan.model),
                            .tried = e->tried,
                            .tried_count = e->tried_count,
+                           .under_way = e->tries > 0 && !e->trial,
+                           .ticket = e->ticket,
+                           .wait_ms = wait_left(e),
+                           .waited = e->wait_deadline.ms != 0,
+                           .wait_room = (size_t)e->conf->limits_wait_queue,
+                           .worker = e->p->worker_id,
+                           .exchange = e->id,
                            .now = loop_now(e->p->loop)};
     keypool_acquire(e->p->shared->pool, &ask, pick);
+    e->ticket = ask.ticket = 0;
     if (pick->result != PICK_TRIED || verdict_kind(e->last_verdict) != KIND_ONCE) return;
     /* Overload and lost connections are no key's fault: the second try may use the same key. */
     ask.tried_count = e->tried_count = 0;
@@ -238,14 +282,18 @@ void exchange_pick(struct exchange *e)
     exchange_step(e, STEP_PICK);
     e->phase_deadline = (mono_t){0};
     if (!e->p->addrs || e->p->addrs->failed) {
+        exchange_leave_line(e);
         wait_for_address(e);
         return;
     }
     acquire(e, &pick);
     if (pick.result == PICK_OK) {
         e->lease = pick.lease;
+        e->trial = pick.lease.trial;
         if (e->tried_count < TRIED_MAX) e->tried[e->tried_count++] = pick.lease.slot;
         attempt_start(e);
+    } else if (pick.result == PICK_WAIT) {
+        wait_for_key(e, &pick);
     } else if (pick.result == PICK_TRIED || last_try_says_more(e)) {
         answer_verdict(e);
     } else {
@@ -297,7 +345,10 @@ static void on_timer(void *arg)
     struct exchange *e = arg;
     mono_t now = loop_now(e->p->loop);
     e->timer_at = (mono_t){0};
-    if (e->step == STEP_WAIT && now.ms >= e->phase_deadline.ms) {
+    if (e->step == STEP_WAIT && e->ticket && now.ms >= e->phase_deadline.ms) {
+        list_remove(&e->wait_node);
+        exchange_pick(e);
+    } else if (e->step == STEP_WAIT && now.ms >= e->phase_deadline.ms) {
         const struct addrs *a = e->p->addrs;
         char message[300];
         snprintf(message, sizeof message, "the address of %s is not known%s%s", e->conf->upstream_host,
@@ -335,7 +386,7 @@ static void exchange_free(struct proxy *p, struct exchange *e)
 void exchange_bury(void *arg)
 {
     struct proxy *p = arg;
-    LIST_FOR_SAFE (it, &p->dead) exchange_free(p, LIST_ENTRY(it, struct exchange, node));
+    LIST_FOR_SAFE(it, &p->dead) exchange_free(p, LIST_ENTRY(it, struct exchange, node));
 }
 
 void exchange_free_all(struct proxy *p)

@@ -27,8 +27,11 @@ enum gate {
 struct exchange {
     unsigned magic;
     struct proxy *p;
-    struct list node; /* p->live, newest first; p->waiting while STEP_WAIT is in `waiting` too */
-    struct list wait_node;
+    struct list node;      /* p->live, newest first; p->waiting while STEP_WAIT is in `waiting` too */
+    struct list wait_node; /* STEP_WAIT: p->waiting (address) or p->in_line (key) */
+    uint32_t ticket;       /* place in line for a key; 0 none */
+    mono_t wait_deadline;  /* for all its waits for keys; 0: it never waited */
+    bool trial;            /* its last try was the probe of an open breaker */
     enum step step;
     uint64_t id;
     char request_id[129]; /* ours, or the client's when it is safe */
@@ -39,6 +42,7 @@ struct exchange {
     mono_t begun;
     wall_t begun_wall;
     bool admitted;
+    bool client_counted; /* against limits.max_requests_per_client */
 
     struct scan scan;
     bool model_known;
@@ -69,15 +73,15 @@ struct exchange {
     struct try_record *try_list; /* room for RECORD_TRIES, made when the first try is over: 2 KB less a stream */
     enum verdict last_verdict;
     struct upstream_error last_error;
-    char last_sentence[200]; /* of a failed connection */
+    char last_sentence[200];   /* of a failed connection */
     enum error_code last_code; /* of a failed connection */
 
     /* Towards the client. */
     struct tap tap;
-    bool is_stream;        /* the answer is an event stream */
-    bool comments_on;      /* the head went out without an event */
-    bool paused;           /* the client is slow: the upstream waits */
-    int client_status;     /* 0: nothing sent */
+    bool is_stream;    /* the answer is an event stream */
+    bool comments_on;  /* the head went out without an event */
+    bool paused;       /* the client is slow: the upstream waits */
+    int client_status; /* 0: nothing sent */
     uint64_t bytes_down;
     int64_t first_byte_us; /* first byte to the client, 0 none */
 
@@ -99,6 +103,7 @@ struct proxy {
     struct upstream *upstream;
     struct list live;    /* struct exchange.node */
     struct list waiting; /* struct exchange.wait_node: for addresses */
+    struct list in_line; /* struct exchange.wait_node: for keys */
     struct list dead;    /* struct exchange.node: settled, freed at the end of the turn */
     struct list probes;
     struct list locals; /* struct local_call.node: being answered */
@@ -128,6 +133,7 @@ void exchange_on_body(struct exchange *e);
 void exchange_on_gone(struct exchange *e, enum gone_reason why);
 void exchange_kill(struct exchange *e, enum error_code code, const char *why);
 void exchange_resume_waiting(struct proxy *p);
+void exchange_leave_line(struct exchange *e); /* nothing when it is not in line */
 int64_t ms_to_platform_midnight(wall_t now);
 
 /* attempt.c: one try */

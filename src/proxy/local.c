@@ -44,8 +44,7 @@ static bool method_fits(const struct local_route *r, const struct head *h)
 }
 
 static const struct local_route *find(const struct local_table *t, const struct head *h, const char *path,
-                                      char *segment, size_t size, bool see_guarded,
-                                      bool *path_known)
+                                      char *segment, size_t size, bool see_guarded, bool *path_known)
 {
     for (size_t i = 0; i < t->count; i++) {
         if (!path_fits(t->routes[i].path, path, segment, size)) continue;
@@ -88,8 +87,8 @@ void local_refuse(struct local_call *lc, enum error_code code, const char *messa
     detach(lc);
 }
 
-/* The one gate, before any body is read. False: it has answered, lc is gone. Without an `authorize` the guarded routes do
- * not exist for clients over TCP. */
+/* The one gate, before any body is read. False: it has answered, lc is gone. Without an `authorize` the guarded routes
+ * do not exist for clients over TCP. */
 static bool may_enter(struct local_call *lc)
 {
     enum route_class class = lc->route->class;
@@ -122,7 +121,8 @@ static void bad_method(struct proxy *p, struct conn *c, const char *path, enum d
         const struct local_table *t = p->shared->tables[i];
         for (size_t k = 0; k < t->count; k++)
             if (path_fits(t->routes[k].path, path, segment, sizeof segment))
-                buf_printf(&allow, ", %s%s", t->routes[k].method, strcmp(t->routes[k].method, "GET") == 0 ? ", HEAD" : "");
+                buf_printf(&allow, ", %s%s", t->routes[k].method,
+                           strcmp(t->routes[k].method, "GET") == 0 ? ", HEAD" : "");
     }
     buf_puts(&allow, "\r\n");
     answer_plain_error(c, d, ERR_method_not_allowed, "this path does not take that method", buf_cstr(&allow));
@@ -166,7 +166,7 @@ void local_on_gone(struct proxy *p, struct conn *c)
 
 void local_free_all(struct proxy *p)
 {
-    LIST_FOR_SAFE (it, &p->locals) detach(LIST_ENTRY(it, struct local_call, node));
+    LIST_FOR_SAFE(it, &p->locals) detach(LIST_ENTRY(it, struct local_call, node));
 }
 
 const struct head *local_head(const struct local_call *lc)

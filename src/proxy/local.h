@@ -27,8 +27,8 @@ struct local_table {
     const struct local_route *routes;
     size_t count;
     void *arg;
-    /* The one gate for VIEW, ACT and OWN on TCP (control.sock passes), before a body is read. False: it has answered with
-     * local_reply...(). NULL: these routes do not exist over TCP (404). */
+    /* The one gate for VIEW, ACT and OWN on TCP (control.sock passes), before a body is read. False: it has answered
+     * with local_reply...(). NULL: these routes do not exist over TCP (404). */
     bool (*authorize)(void *arg, struct local_call *lc, enum route_class class);
 };
 
@@ -38,7 +38,7 @@ struct str local_segment(const struct local_call *lc); /* what matched "{id}"; "
 struct str local_query(const struct local_call *lc);
 struct str local_body(const struct local_call *lc);
 const char *local_peer(const struct local_call *lc);
-bool local_is_local(const struct local_call *lc); /* control.sock */
+bool local_is_local(const struct local_call *lc);         /* control.sock */
 bool local_peer_is_loopback(const struct local_call *lc); /* control.sock, 127.0.0.0/8 or ::1 */
 const struct conf *local_conf(const struct local_call *lc);
 struct loop *local_loop(const struct local_call *lc); /* to post an answer back to this worker */

@@ -165,7 +165,8 @@ static enum verdict acquire(struct probe *pr)
     pr->lease = pick.lease;
     pr->result.found = true;
     if (pr->p->addrs && !pr->p->addrs->failed) return VERDICT_OK;
-    snprintf(pr->result.message, sizeof pr->result.message, "the address of %s is not known", pr->p->conf->upstream_host);
+    snprintf(pr->result.message, sizeof pr->result.message, "the address of %s is not known",
+             pr->p->conf->upstream_host);
     return VERDICT_CONNECT;
 }
 
@@ -193,7 +194,8 @@ void proxy_probe(struct proxy *p, enum probe_kind kind, const char *key_id, void
 
 void probe_free_all(struct proxy *p)
 {
-    LIST_FOR_SAFE (it, &p->probes) {
+    LIST_FOR_SAFE(it, &p->probes)
+    {
         struct probe *pr = LIST_ENTRY(it, struct probe, node);
         snprintf(pr->result.message, sizeof pr->result.message, "shutting down");
         finish(pr, VERDICT_CANCELLED);

@@ -120,7 +120,7 @@ static const char *sentence_of_fault(enum request_fault fault, int status)
 static void log_bad_head(const struct conn *c, int status)
 {
     if (conn_said_tls(c))
-        LOG_LIMITED(LOG_WARN, 1, "%s speaks TLS, but this address takes plain HTTP: use http:// in the client's base URL",
+        LOG_LIMITED(LOG_WARN, 1, "%s speaks TLS, but this address takes plain HTTP: use http:// in the client",
                     conn_peer(c));
     else
         LOG_LIMITED(LOG_INFO, 1, "%s sent what is no HTTP request: %s", conn_peer(c),
@@ -163,13 +163,13 @@ static void on_gone(void *arg, struct conn *c, enum gone_reason why)
 
 static struct server_limits server_limits_of(const struct conf *c)
 {
-    return (struct server_limits){.head = {(size_t)c->limits_max_head, (size_t)c->limits_max_line,
-                                           (size_t)c->limits_max_headers},
-                                  .head_timeout_ms = c->limits_head_timeout,
-                                  .body_timeout_ms = c->limits_body_timeout,
-                                  .keepalive_timeout_ms = c->limits_keepalive_timeout,
-                                  .write_timeout_ms = c->limits_write_timeout,
-                                  .client_queue = (size_t)c->limits_client_queue};
+    return (struct server_limits){
+        .head = {(size_t)c->limits_max_head, (size_t)c->limits_max_line, (size_t)c->limits_max_headers},
+        .head_timeout_ms = c->limits_head_timeout,
+        .body_timeout_ms = c->limits_body_timeout,
+        .keepalive_timeout_ms = c->limits_keepalive_timeout,
+        .write_timeout_ms = c->limits_write_timeout,
+        .client_queue = (size_t)c->limits_client_queue};
 }
 
 static struct upstream_options upstream_options_of(const struct conf *c)
@@ -197,7 +197,7 @@ struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned wo
     p->conf = conf;
     p->next_id = ID_STEP + worker_id;
     p->instance = (uint32_t)random_u64();
-    struct list *lists[] = {&p->live, &p->waiting, &p->dead, &p->probes, &p->locals, &p->overflow};
+    struct list *lists[] = {&p->live, &p->waiting, &p->in_line, &p->dead, &p->probes, &p->locals, &p->overflow};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) list_init(lists[i]);
     ring_init(&p->records, RING_RECORDS, sizeof(struct record));
     loop_timer_init(&p->overflow_timer, l, flush_overflow, p);
@@ -227,7 +227,8 @@ void proxy_shutdown(struct proxy *p)
 void proxy_free(struct proxy *p)
 {
     struct record dropped;
-    while (proxy_take_overflow(p, &dropped)) {}
+    while (proxy_take_overflow(p, &dropped)) {
+    }
     ring_destroy(&p->records);
     free(p);
 }
@@ -267,8 +268,8 @@ void proxy_set_conf(struct proxy *p, struct conf *conf)
 {
     struct server_limits limits = server_limits_of(conf);
     struct upstream_options options = upstream_options_of(conf);
-    bool other_host = strcmp(conf->upstream_host, p->conf->upstream_host) != 0 ||
-                      conf->upstream_port != p->conf->upstream_port;
+    bool other_host =
+        strcmp(conf->upstream_host, p->conf->upstream_host) != 0 || conf->upstream_port != p->conf->upstream_port;
     conf_put(p->conf);
     p->conf = conf;
     server_set_limits(p->server, &limits);
@@ -292,6 +293,18 @@ void proxy_set_bans(struct proxy *p, struct ban_set *b)
     p->bans = b;
 }
 
+void proxy_wake(struct proxy *p, uint64_t exchange)
+{
+    LIST_FOR(it, &p->in_line)
+    {
+        struct exchange *e = LIST_ENTRY(it, struct exchange, wait_node);
+        if (e->id != exchange) continue;
+        list_remove(&e->wait_node);
+        exchange_pick(e);
+        return;
+    }
+}
+
 void proxy_drain(struct proxy *p)
 {
     p->is_draining = true;
@@ -305,7 +318,8 @@ bool proxy_is_idle(const struct proxy *p)
 
 void proxy_kill_all(struct proxy *p, const char *why)
 {
-    LIST_FOR_SAFE (it, &p->live) {
+    LIST_FOR_SAFE(it, &p->live)
+    {
         struct exchange *e = LIST_ENTRY(it, struct exchange, node);
         exchange_kill(e, e->step == STEP_STREAM ? ERR_upstream_lost : ERR_draining, why);
     }
@@ -313,7 +327,8 @@ void proxy_kill_all(struct proxy *p, const char *why)
 
 bool proxy_cancel(struct proxy *p, uint64_t request_id, const char *why)
 {
-    LIST_FOR_SAFE (it, &p->live) {
+    LIST_FOR_SAFE(it, &p->live)
+    {
         struct exchange *e = LIST_ENTRY(it, struct exchange, node);
         if (e->id != request_id || !e->admitted) continue;
         exchange_kill(e, ERR_cancelled, why);
@@ -331,7 +346,8 @@ size_t proxy_live(struct proxy *p, struct live_request *out, size_t room)
 {
     size_t n = 0;
     mono_t now = loop_now(p->loop);
-    LIST_FOR (it, &p->live) {
+    LIST_FOR(it, &p->live)
+    {
         struct exchange *e = LIST_ENTRY(it, struct exchange, node);
         if (n >= room) break;
         if (!e->admitted) continue;

@@ -6,6 +6,7 @@
 #include "base/ring.h"
 #include "meter/record.h"
 #include "net/resolver.h"
+#include "proxy/clients.h"
 #include "proxy/local.h"
 #include "proxy/steps.h"
 
@@ -13,6 +14,7 @@
 struct proxy_shared {
     struct keypool *pool;
     struct memory_budget budget; /* of request bodies */
+    struct client_counts clients;
     const struct local_table *const *tables; /* of the routes we answer ourselves, in order */
     size_t table_count;
     void (*connect_failed)(void *arg); /* ask the resolver again; any thread */
@@ -39,13 +41,15 @@ struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned wo
 void proxy_shutdown(struct proxy *p);
 void proxy_free(struct proxy *p); /* after proxy_shutdown(); any thread */
 void proxy_adopt(struct proxy *p, int fd, const char *peer, bool is_local);
-unsigned proxy_connections(const struct proxy *p); /* any thread */
+unsigned proxy_connections(const struct proxy *p);      /* any thread */
 unsigned proxy_idle_connections(const struct proxy *p); /* any thread: those of them without a request */
 void proxy_make_room(struct proxy *p, void *unused);    /* closes the one that has been idle longest */
 /* One reference is taken over by each of these. */
 void proxy_set_conf(struct proxy *p, struct conf *conf);
 void proxy_set_addrs(struct proxy *p, struct addrs *a);
 void proxy_set_bans(struct proxy *p, struct ban_set *b);
+/* The key pool says that this exchange, when it still waits, may ask for a key again. */
+void proxy_wake(struct proxy *p, uint64_t exchange);
 /* Idle connections close, replies close their connection; what runs goes on. */
 void proxy_drain(struct proxy *p);
 bool proxy_is_idle(const struct proxy *p); /* nothing in flight and nothing left to flush */
@@ -60,7 +64,7 @@ struct live_request {
     int64_t age_ms;
 };
 size_t proxy_live(struct proxy *p, struct live_request *out, size_t room); /* newest first */
-unsigned proxy_in_flight(const struct proxy *p); /* any thread */
+unsigned proxy_in_flight(const struct proxy *p);                           /* any thread */
 /* Takes over what did not fit into the ring: the control thread, after the worker has ended. */
 bool proxy_take_overflow(struct proxy *p, struct record *out);
 

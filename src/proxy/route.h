@@ -18,7 +18,7 @@ struct route {
     enum route_kind kind;
     enum body_kind body;
     enum dialect dialect;
-    bool upload; /* max_upload instead of max_body */
+    bool upload;     /* max_upload instead of max_body */
     char path[1024]; /* normalised, without /v1 and the leading slash: "chat/completions" */
 };
 

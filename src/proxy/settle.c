@@ -32,7 +32,8 @@ static void pushed(struct proxy *p)
 
 void settle_flush_overflow(struct proxy *p)
 {
-    LIST_FOR_SAFE (it, &p->overflow) {
+    LIST_FOR_SAFE(it, &p->overflow)
+    {
         struct record *slot = ring_slot(&p->records);
         if (!slot) break;
         struct overflow_record *o = LIST_ENTRY(it, struct overflow_record, node);
@@ -129,6 +130,9 @@ void settle(struct exchange *e, enum end_reason end)
     WARN_BUG(e->lease.seq != 0);
     WARN_BUG(e->call != NULL);
     e->end = end;
+    exchange_leave_line(e);
+    if (e->client_counted) client_counts_leave(&p->shared->clients, e->client);
+    e->client_counted = false;
     if (e->admitted) {
         put(e, RECORD_DONE, count_done);
         atomic_fetch_sub_explicit(&p->in_flight, 1, memory_order_relaxed);

@@ -7,7 +7,7 @@
     STEP(ADMIT, "admit", "head read: route, credentials, limits")                                                      \
     STEP(READ_BODY, "read_body", "the client is sending its body")                                                     \
     STEP(SCAN, "scan", "looking for model and stream")                                                                 \
-    STEP(WAIT, "wait", "the upstream's address is not known yet")                                                      \
+    STEP(WAIT, "wait", "in line for a key, or the upstream's address is not known yet")                                \
     STEP(PICK, "pick", "asking the pool for a key")                                                                    \
     STEP(SEND, "send", "connecting and sending the request")                                                           \
     STEP(AWAIT, "await", "sent; no complete head, or an answer that is still being judged")                            \

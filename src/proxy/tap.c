@@ -140,8 +140,7 @@ static void on_event(void *arg, const struct sse_event *e)
                               [USAGE] = {STR("\"usage\""), {NULL, 0}}};
     find_members(e->data, w, COUNT);
     if (str_is(e->type, "message_stop")) t->complete = true;
-    if (str_is(e->type, "error") || value_is_text(w[ERROR].found) || object_at(w[ERROR].found).n)
-        t->error_seen = true;
+    if (str_is(e->type, "error") || value_is_text(w[ERROR].found) || object_at(w[ERROR].found).n) t->error_seen = true;
     if (value_is_text(w[FINISH].found) || value_is_text(w[STOP].found)) t->complete = true;
     see_usage(t, w[USAGE].found);
     if (str_is(e->type, "message_start")) t->base = usage_parse((struct str){t->last_usage, t->last_usage_len});

@@ -12,9 +12,9 @@ struct tap {
     char last_usage[1024]; /* stream: the last usage object, parsed when asked for; body: the last bytes */
     size_t last_usage_len;
     bool is_body;
-    struct usage base;  /* what an Anthropic message_start said */
-    bool complete;      /* the stream's end was announced */
-    bool error_seen;    /* the platform sent an error event of its own */
+    struct usage base; /* what an Anthropic message_start said */
+    bool complete;     /* the stream's end was announced */
+    bool error_seen;   /* the platform sent an error event of its own */
     uint64_t events;
     int64_t first_us, last_us; /* of events with data; 0 none */
 };

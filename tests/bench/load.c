@@ -490,12 +490,12 @@ static void set_target(char *text)
 
 static void read_options(int argc, char **argv)
 {
-    static const struct option names[] = {
-        {"to", 1, NULL, 'o'},     {"key", 1, NULL, 'k'},   {"model", 1, NULL, 'm'}, {"pid", 1, NULL, 'p'},
-        {"chunks", 1, NULL, 'h'}, {"bytes", 1, NULL, 'y'}, {"ramp", 1, NULL, 'r'},  {"interval", 1, NULL, 'i'},
-        {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"to", 1, NULL, 'o'},   {"key", 1, NULL, 'k'},      {"model", 1, NULL, 'm'},
+                                          {"pid", 1, NULL, 'p'},  {"chunks", 1, NULL, 'h'},   {"bytes", 1, NULL, 'y'},
+                                          {"ramp", 1, NULL, 'r'}, {"interval", 1, NULL, 'i'}, {NULL, 0, NULL, 0}};
     int o;
-    if (argc < 2 || (strcmp(argv[1], "req") != 0 && strcmp(argv[1], "sse") != 0)) die("load req|sse --to HOST:PORT ...");
+    if (argc < 2 || (strcmp(argv[1], "req") != 0 && strcmp(argv[1], "sse") != 0))
+        die("load req|sse --to HOST:PORT ...");
     opt.sse = strcmp(argv[1], "sse") == 0;
     while ((o = getopt_long(argc - 1, argv + 1, "c:b:n:t:", names, NULL)) != -1) switch (o) {
         case 'o': set_target(optarg); break;

@@ -146,9 +146,12 @@ def code_of(answer):
 
 # --- the process ---
 
-def rss(proxy):
+def memory(proxy, field="VmRSS"):
+    """Bytes. A sanitizer keeps freed memory for itself, so that a bound means nothing there: 0."""
+    if SLOW != 1:
+        return 0
     with open(f"/proc/{proxy.process.pid}/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS")) * 1024
+        return next(int(line.split()[1]) for line in f if line.startswith(field)) * 1024
 
 
 def cpu_seconds(proxy):

@@ -2,17 +2,20 @@
 import hashlib
 import json
 import os
-import random
+import pathlib
+import re
 import resource
 import select
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
 
-from harness import CHAT, SLOW, Wire, free_port, key, wait_until
-from rawhttp import (BODY, CHATS, HZ, Raw, answers_in, chunked, chunked_post, code_of, cpu_seconds, post, rss, send)
+from harness import BINARY, CHAT, SLOW, Wire, free_port, key, wait_until
+from rawhttp import (BODY, CHATS, HZ, Raw, answers_in, chunked, chunked_post, code_of, cpu_seconds, post, memory, send)
 
 MiB = 1 << 20
 
@@ -96,7 +99,7 @@ def test_A2_a_body_that_comes_fast_enough_is_not_slow(start, standin):
 
 def test_A2_a_length_alone_costs_no_memory(start, standin):
     p = start([key("k")], limits(max_body="2M", upload_memory="400M"))
-    before = rss(p)
+    before = memory(p)
     wires = [Raw(p, post(b"", f"Content-Length: {2 * MiB}", length=False)) for _ in range(200)]
     one_more = post(b"", f"Content-Length: {2 * MiB}", "Expect: 100-continue", length=False)
 
@@ -105,48 +108,12 @@ def test_A2_a_length_alone_costs_no_memory(start, standin):
             a = w.answer()
             return a if a.status != 100 else None
     answer = wait_until("all are charged", refused)
-    assert rss(p) - before < 30 * MiB * SLOW
+    assert memory(p) - before < 30 * MiB
     assert (answer.status, code_of(answer)) == (503, "busy_memory") and answer.headers["retry-after"]
     for w in wires:
         w.sock.close()
     wait_until("the memory is given back", lambda: p.chat()[0] == 200 and
                p.request("POST", CHATS, json.dumps(CHAT) + " " * MiB)[0] == 200)
-
-
-# --- A3: slow readers ---
-
-def test_A3_slow_readers(start, standin):
-    p = start([key("k", n) for n in range(3)])
-    standin.rules({"match": {"stream": True}, "act": {"chunks": 300, "chunk_bytes": 30000, "chunk_interval_ms": 0}})
-    before = rss(p)
-    wires = [Wire(p, {**CHAT, "stream": True}, rcvbuf=16384) for _ in range(20)]  # 9 MB each, of which none is read
-    standin.wait(in_flight=20, events_min=20)
-    for w in wires:
-        w.read_until(b"data: ")
-    seen = []
-
-    def paused():
-        seen.append(standin.report(0)["totals"]["events"])
-        return len(seen) > 10 and len(set(seen[-10:])) == 1
-    wait_until("the platform is paused", paused)
-    assert seen[-1] < 20 * 300
-    assert rss(p) - before < 64 * MiB
-    status, body, complete = wires[0].answer()
-    assert status == 200 and complete and body.endswith(b"data: [DONE]\n\n") and len(body) > 300 * 30000
-    for w in wires[1:]:
-        w.leave("rst")
-    standin.wait(in_flight=0, cancelled_min=19)
-    assert p.wait_idle()["totals"]["in_flight"] == 0
-
-
-def test_A3_a_reader_that_stands_still(start, standin):
-    p = start([key("k")], limits(write_timeout="500ms"))
-    standin.rules({"match": {"stream": True}, "act": {"chunks": 400, "chunk_bytes": 30000, "chunk_interval_ms": 0}})
-    w = Wire(p, {**CHAT, "stream": True}, rcvbuf=16384)
-    standin.wait(cancelled=1, in_flight=0)
-    p.wait_idle()
-    assert p.snapshot()["requests"][0]["reason"] == "client_stalled"
-    w.close()
 
 
 # --- A4: the cap ---
@@ -209,13 +176,13 @@ def test_A5_at_the_limit(proxy):
 
 
 def test_A5_ten_megabytes_of_header(proxy):
-    before = rss(proxy)
+    before = memory(proxy)
     with Raw(proxy, b"GET / HTTP/1.1\r\nHost: a\r\nX: ") as w:
         sent = 0
         while sent < 10 * MiB and not w.heard() and w.say(b"x" * 65536):
             sent += 65536
         assert answers_in(w.all())[0].status == 431
-    assert rss(proxy) - before < 4 * MiB * SLOW
+    assert memory(proxy) - before < 4 * MiB
     assert alive(proxy)
 
 
@@ -245,7 +212,8 @@ BAD_CHUNKS = [
     b"5\r\nhelloX\r\n" + END, b"\r\nhello\r\n" + END, b"g\r\n" + END, b"1_0\r\n" + b"x" * 16 + b"\r\n" + END,
     b"ffffffffffffffff\r\nx", b"10000000000000000\r\nx", b"7fffffffffffffff1\r\nx", b"5\rhello\r\n" + END,
     b"5;" + b"a" * 300 + b"\r\nhello\r\n" + END, b"5 ;a\r\nhello\r\n" + END, b"0" * 300 + b"5\r\nhello\r\n" + END,
-    GOOD + b"0\r\nBad Trailer: x\r\n\r\n", GOOD + b"0\r\nX: a\x00\r\n\r\n", GOOD + b"0\r\n" + b"X: " + b"a" * 9000 + b"\r\n\r\n",
+    GOOD + b"0\r\nBad Trailer: x\r\n\r\n", GOOD + b"0\r\nX: a\x00\r\n\r\n",
+    GOOD + b"0\r\n" + b"X: " + b"a" * 9000 + b"\r\n\r\n",
     GOOD + b"0\n\n", GOOD + b"0\r\n\n", GOOD + b"00x\r\n\r\n", b"\xff\r\n" + END, b"5,5\r\nhello\r\n" + END,
 ]
 
@@ -289,7 +257,8 @@ def test_A8_doubtful_framing(shared, standin, lines):
     assert upstream_saw(standin) == 0
 
 
-@pytest.mark.parametrize("coding, status", [("gzip, chunked", 501), ("gzip", 400), ("xchunked", 400), ("identity", 400)])
+@pytest.mark.parametrize("coding, status",
+                         [("gzip, chunked", 501), ("gzip", 400), ("xchunked", 400), ("identity", 400)])
 def test_A8_codings_we_do_not_have(shared, standin, coding, status):
     found = send(shared, post(END, f"Transfer-Encoding: {coding}", length=False) + HZ)
     assert [a.status for a in found] == [status] and found[0].headers["connection"] == "close"
@@ -324,10 +293,12 @@ def test_A9_nothing_is_smuggled_upstream(shared, standin):
 # --- A10, A11 ---
 
 def test_A10_hop_by_hop_fields_stay_here(proxy, standin):
-    odd = ["Connection: authorization, keep-alive, content-type", "TE: trailers", "Upgrade: h2c", "HTTP2-Settings: AAAA",
+    odd = ["Connection: authorization, keep-alive, content-length, host", "TE: trailers", "Upgrade: h2c",
+           "HTTP2-Settings: AAAA",
            "Proxy-Authorization: Basic eA==", "Proxy-Connection: keep-alive", "Keep-Alive: timeout=5",
            "Trailer: X-Late", "Accept-Encoding: gzip, br", "Authorization: Bearer client", "Cookie: a=b", "Via: 1.1 x",
-           "X-Forwarded-For: 1.2.3.4", "Forwarded: for=1.2.3.4", "X-Api-Key: client", "Host2: x", "api-base: http://evil",
+           "X-Forwarded-For: 1.2.3.4", "Forwarded: for=1.2.3.4", "X-Api-Key: client", "Host2: x",
+           "api-base: http://evil",
            "Origin: http://evil", "Expect: 100-continue"]
     with Raw(proxy, post(BODY, *odd)) as w:
         w.answer(2 if b" 100 " in w.got[:20] else 1)
@@ -335,9 +306,9 @@ def test_A10_hop_by_hop_fields_stay_here(proxy, standin):
     fields = {name.lower(): value for name, value in standin.requests()[-1]["headers"]}
     assert set(fields) <= {"host", "content-type", "content-length", "accept", "accept-encoding", "authorization",
                            "user-agent"}, fields
-    assert fields["content-type"] == "application/json"  # Connection: content-type cannot delete ours
+    assert fields["content-type"] == "application/json"
     assert fields["accept-encoding"] == "identity" and fields["host"] == f"127.0.0.1:{standin.port}"
-    assert fields["authorization"].startswith("Bearer sk-good")
+    assert fields["authorization"].startswith("Bearer sk-good")  # Connection cannot delete ours
 
 
 def test_A11_pipelining(proxy, standin):
@@ -391,7 +362,8 @@ def test_A12_tls_on_the_plain_port_is_told_once(proxy):
 @pytest.mark.parametrize("method, path, status", [
     ("HEAD", "/healthz", 200), ("HEAD", "/v1/models", 200), ("OPTIONS", CHATS, 204), ("OPTIONS", "*", 204),
     ("TRACE", CHATS, 405), ("TRACE", "/", 405), ("TRACE", "/healthz", 405), ("CONNECT", "/healthz", 405),
-    ("BREW", CHATS, 405), ("GET", CHATS, 405), ("PUT", CHATS, 405), ("DELETE", "/healthz", 405), ("get", "/healthz", 405),
+    ("BREW", CHATS, 405), ("GET", CHATS, 405), ("PUT", CHATS, 405), ("DELETE", "/healthz", 405),
+    ("get", "/healthz", 405),
     ("HEAD", CHATS, 405), ("POST", "/v1/models", 405), ("BREW", "/v1/no/such", 405),
 ])
 def test_A13_methods(shared, standin, method, path, status):
@@ -402,11 +374,12 @@ def test_A13_methods(shared, standin, method, path, status):
         assert "OPTIONS" in found[0].headers["allow"]
     if method == "HEAD" and status == 200:
         whole = send(shared, data.replace(b"HEAD", b"GET"))[0]
-        assert found[0].headers["content-length"] == str(len(whole.body)) and set(found[0].headers) == set(whole.headers)
+        assert found[0].headers["content-length"] == str(len(whole.body))
+        assert set(found[0].headers) == set(whole.headers)
     assert upstream_saw(standin) == 0
 
 
-# --- A14, A15: leaving ---
+# --- A14: leaving ---
 
 def test_A14_half_close(proxy, standin):
     with Raw(proxy, HZ) as w:  # a local answer is given anyway
@@ -420,31 +393,6 @@ def test_A14_half_close(proxy, standin):
         assert w.all() == b""
     proxy.wait_idle()
     assert proxy.snapshot()["requests"][0]["reason"] == "client_abort"
-
-
-def test_A15_random_aborts(proxy, standin):
-    dice = random.Random(15)
-    standin.rules({"match": {"path": CHATS}, "act": {"chunks": 30, "chunk_interval_ms": 10, "latency_ms": 30}})
-    admitted = 0
-    for _ in range(150):
-        stream = dice.random() < 0.7
-        data = post(json.dumps({**CHAT, "stream": stream}).encode())
-        whole = dice.random() < 0.8
-        w = Raw(proxy, data if whole else data[:dice.randrange(1, len(data))])
-        admitted += whole
-        if whole and stream and dice.random() < 0.5:
-            w.heard(20)
-        elif whole:
-            wait_until("it is counted", lambda: upstream_saw(standin) >= admitted)
-        wire = dice.choice(["rst", "close"])
-        if wire == "rst":
-            w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        w.sock.close()
-    standin.wait(in_flight=0)
-    totals = proxy.wait_idle()["totals"]
-    wait_until("every admitted request is counted once", lambda: proxy.snapshot()["totals"]["rpm"] == admitted)
-    assert totals["in_flight"] == totals["leases"] == 0
-    assert {r["reason"] for r in proxy.snapshot()["requests"]} <= {"client_abort", "ok", ""}
 
 
 # --- A16: Expect ---
@@ -489,10 +437,14 @@ def test_A17_line_ends_in_json_are_reflected_nowhere(proxy, standin):
 
 
 NAUGHTY = [
-    "undefined", "null", "-1/0", "0x0", "١٢٣", "<script>alert(1)</script>", "' OR 1=1 --", "../../../etc/passwd%00", "`id`",
-    "$(touch /tmp/x)", "%s%s%s%n", "{{7*7}}", "田中さんにあげて下さい", "👾🙇💁", "\u202etest\u202c", "\u200b\ufeff", "Ω≈ç√∫˜µ≤", "ﷺ" * 30,
-    "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!͖̬̰̙̗̿̋ͥͥ̂ͣ̐́́͜͞", "a" * 129, "a" * 4000, "\"quoted\"", "back\\slash", "semi;colon,comma",
-    "sk-notakey", "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "javascript:alert(1)", "A:b/c@d-e.f_g",
+    "undefined", "null", "-1/0", "0x0", "١٢٣", "<script>alert(1)</script>", "' OR 1=1 --", "../../../etc/passwd%00",
+    "`id`",
+    "$(touch /tmp/x)", "%s%s%s%n", "{{7*7}}", "田中さんにあげて下さい", "👾🙇💁", "\u202etest\u202c", "\u200b\ufeff", "Ω≈ç√∫˜µ≤",
+    "ﷺ" * 30,
+    "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!͖̬̰̙̗̿̋ͥͥ̂ͣ̐́́͜͞", "a" * 129, "a" * 4000, "\"quoted\"",
+    "back\\slash", "semi;colon,comma",
+    "sk-notakey", "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "javascript:alert(1)",
+    "A:b/c@d-e.f_g",
 ]
 
 
@@ -506,8 +458,9 @@ def test_A18_naughty_strings(proxy, standin, field):
         answer, = send(proxy, data)
         assert answer.status in ((200, 400) if field == "model" else (200,)), (text, answer)
         reflected = answer.headers["x-request-id"]
-        assert len(reflected) <= 128 and all(c.isascii() and (c.isalnum() or c in "._:/@-") for c in reflected), reflected
-        assert (reflected == text) == (field == "X-Request-Id" and text in ("undefined", "null", "-1/0", "0x0", "sk-notakey",
+        assert re.fullmatch(r"[A-Za-z0-9._:/@-]{1,128}", reflected), reflected
+        assert (reflected == text) == (field == "X-Request-Id" and text in ("undefined", "null", "-1/0", "0x0",
+                                                                            "sk-notakey",
                                                                             "javascript:alert", "A:b/c@d-e.f_g"))
     log = proxy.log()
     assert all(c == "\n" or c.isprintable() for c in log), ascii(log)
@@ -517,10 +470,12 @@ def test_A18_naughty_strings(proxy, standin, field):
 # --- A19, A20 ---
 
 @pytest.mark.parametrize("path", [
-    "/..", "/../etc/passwd", "/dashboard/../../etc/passwd", "/v1/../admin/api/snapshot", "/v1/./models", "/%2e%2e/etc/passwd",
+    "/..", "/../etc/passwd", "/dashboard/../../etc/passwd", "/v1/../admin/api/snapshot", "/v1/./models",
+    "/%2e%2e/etc/passwd",
     "/v1/%2e%2e/admin/api/keys", "/v1%2fmodels", "/v1/models%00", "/%00", "/healthz%20", "/healthz;a", "/HEALTHZ",
     "/healthz.", "/v1/chat%2fcompletions", "/style.css/../healthz", "/.git/config", "/etc/passwd", "/admin", "/admin/",
-    "/admin/api", "/admin/api/nothing", "/sfproxy.conf", "/keys", "/server-status", "/" + "a" * 5000, "/\\..\\x", "/~root",
+    "/admin/api", "/admin/api/nothing", "/sfproxy.conf", "/keys", "/server-status", "/" + "a" * 5000, "/\\..\\x",
+    "/~root",
     "/v1/..;/admin/api/keys", "/v1/chat/completions/../../../admin/api/keys", "/.", "/...//..",
 ])
 def test_A19_path_tricks(shared, standin, path):
@@ -530,7 +485,8 @@ def test_A19_path_tricks(shared, standin, path):
 
 
 @pytest.mark.parametrize("target, status", [
-    ("/v1/models#x", 400), ("*", 400), ("http://a/healthz", 200), ("HTTP://evil.example/healthz", 200), ("http://127.0.0.1", 401), ("http://evil.example", 421),
+    ("/v1/models#x", 400), ("*", 400), ("http://a/healthz", 200), ("HTTP://evil.example/healthz", 200),
+    ("http://127.0.0.1", 401), ("http://evil.example", 421),
     ("ftp://a/healthz", 400), ("http://a:99999/healthz", 400), ("http://u@a/healthz", 400), ("healthz", 400),
     ("//healthz", 200), ("/healthz?a=b&&c", 200), ("/healthz?", 200), ("/" + "a" * 100000, 414), ("/heal\x01thz", 400),
     ("/heal\x7fthz", 400), ("/é", 400),
@@ -540,7 +496,9 @@ def test_A19_targets(shared, target, status):
     assert [a.status for a in send(shared, data)] == [status]
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions", "//v1//chat//completions", "/v1/v1/chat/completions",
+@pytest.mark.parametrize("path",
+                         ["/v1/chat/completions", "/chat/completions", "//v1//chat//completions",
+                          "/v1/v1/chat/completions",
                                   "/v1/chat/completions?&", "/v1/chat/completions/"])
 def test_A19_tolerated_paths(shared, standin, path):
     assert send(shared, post(BODY, "Connection: close", path=path))[0].status == 200
@@ -548,10 +506,13 @@ def test_A19_tolerated_paths(shared, standin, path):
 
 
 @pytest.mark.parametrize("lines, status", [
-    ("", 400), ("Host: a\r\nHost: a\r\n", 400), ("Host: a\r\nHost: b\r\n", 400), ("Host: \r\n", 400), ("Host: a b\r\n", 400),
-    ("Host: a/b\r\n", 400), ("Host: u@a\r\n", 400), ("Host: a:b\r\n", 400), ("Host: a:99999\r\n", 400), ("Host: [::1\r\n", 400),
+    ("", 400), ("Host: a\r\nHost: a\r\n", 400), ("Host: a\r\nHost: b\r\n", 400), ("Host: \r\n", 400),
+    ("Host: a b\r\n", 400),
+    ("Host: a/b\r\n", 400), ("Host: u@a\r\n", 400), ("Host: a:b\r\n", 400), ("Host: a:99999\r\n", 400),
+    ("Host: [::1\r\n", 400),
     ("Host: a,b\r\n", 400), ("Host: a:\r\n", 200), ("Host: [::1]:80\r\n", 200), ("Host: anything.example:1\r\n", 200),
-    ("hOsT: a\r\n", 200), ("Host: é\r\n", 400), ("Host: a#b\r\n", 400), ("Host: a?b\r\n", 400), ("Host: [::1]x\r\n", 400),
+    ("hOsT: a\r\n", 200), ("Host: é\r\n", 400), ("Host: a#b\r\n", 400), ("Host: a?b\r\n", 400),
+    ("Host: [::1]x\r\n", 400),
 ], ids=ascii)
 def test_A20_host(shared, lines, status):
     data = f"GET /healthz HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode()
@@ -608,25 +569,34 @@ def test_A22_out_of_descriptors(proxy, standin):
     assert proxy.chat()[0] == 200
 
 
-@pytest.mark.parametrize("threads, sentence", [(1, "cannot start the disk thread"), (2, "cannot start the resolver's thread"),
-                                               (3, "cannot start worker thread 1"), (4, "cannot start worker thread 2")])
-def test_A23_no_thread(tmp_path, threads, sentence):
-    """RLIMIT_NPROC counts the threads of a user, and binds everybody but root."""
-    from harness import BINARY
+@pytest.fixture
+def foreign_home():
+    """A directory with the program in it, of a user who has no process: (path, uid)."""
     if os.getuid() != 0:
-        pytest.skip("needs root, to become a user without other processes")
-    os.chmod(tmp_path, 0o755)
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, 65533, 65533)
-    for parent in tmp_path.parents:
-        if not os.stat(parent).st_mode & 1 and str(parent).startswith("/tmp/"):
-            os.chmod(parent, 0o755)
-    conf = tmp_path / "sfproxy.conf"
+        pytest.skip("needs root, to become another user")
+    home, uid = pathlib.Path(tempfile.mkdtemp(prefix="sfproxy-")), 60000 + os.getpid() % 5000
+    shutil.copy(BINARY, home / "sfproxy")
+    os.chown(home, uid, uid)
+    home.chmod(0o755)
+    yield home, uid
+    shutil.rmtree(home)
+
+
+@pytest.mark.parametrize("threads, sentence",
+                         [(1, "cannot start the disk thread"), (2, "cannot start the resolver's thread"),
+                                               (3, "cannot start worker thread 1"),
+                          (4, "cannot start worker thread 2")])
+def test_A23_no_thread(foreign_home, threads, sentence):
+    """RLIMIT_NPROC counts the threads of a user, and binds everybody but root."""
+    home, uid = foreign_home
+    conf = home / "sfproxy.conf"
     conf.write_text(f"[server]\nlisten = 127.0.0.1:{free_port()}\nworkers = 4\n")
-    done = subprocess.run([str(BINARY), "-c", str(conf), "--state", str(home / "state"), "--headless"], user=65533, group=65533,
-                          extra_groups=[], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads)),
-                          capture_output=True, text=True, timeout=20 * SLOW, env={"HOME": str(home), "PATH": "/usr/bin",
+    conf.chmod(0o644)
+    done = subprocess.run([str(home / "sfproxy"), "-c", str(conf), "--state", str(home / "state"), "--headless"],
+                          user=uid, group=uid, extra_groups=[],
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (threads, threads)),
+                          capture_output=True, text=True, timeout=20 * SLOW,
+                          env={"HOME": str(home), "PATH": "/usr/bin",
                                "ASAN_OPTIONS": "detect_leaks=0"})  # its leak check wants a thread, too
     assert done.returncode == 1, (done.returncode, done.stderr)
     assert sentence in done.stderr and "BUG" not in done.stderr and "Sanitizer" not in done.stderr, done.stderr
@@ -647,13 +617,14 @@ FORM = "/v1/audio/transcriptions"
 
 def form(boundary, parts, end=True):
     b = boundary.encode()
-    body = b"".join(b"--" + b + b"\r\nContent-Disposition: form-data; name=\"" + n + b"\"\r\n\r\n" + v + b"\r\n" for n, v in parts)
+    body = b"".join(b"--" + b + b"\r\nContent-Disposition: form-data; name=\"" + n + b"\"\r\n\r\n" + v + b"\r\n" for n,
+                    v in parts)
     return body + (b"--" + b + b"--\r\n" if end else b"")
 
 
 def multipart(body, boundary):
-    return (f"POST {FORM} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary={boundary}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+    return (f"POST {FORM} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+            f"Content-Type: multipart/form-data; boundary={boundary}\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
 
 
 MODEL_PART = (b"model", b"FunAudioLLM/SenseVoiceSmall")

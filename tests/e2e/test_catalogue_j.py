@@ -14,7 +14,7 @@ import pytest
 
 from harness import CHAT, SLOW, key, wait_until
 from json_suite import CASES
-from rawhttp import CHATS, code_of, cpu_seconds, post, rss, send
+from rawhttp import CHATS, code_of, cpu_seconds, post, memory, send
 
 MiB = 1 << 20
 
@@ -89,12 +89,12 @@ def test_J2_deep_nesting(shared, standin):
     deepest = around(b"[" * 509 + b"]" * 509)  # three levels are ours: 512
     assert client.chat(deepest)[0] == 200
     assert standin.requests()[-1]["body_sha256"] == sha(deepest)
-    before = rss(shared)
+    before = memory(shared)
     for body in (around(b"[" * 510 + b"]" * 510), around(b'{"a":' * 510 + b"1" + b"}" * 510), b"[" * 10 * MiB,
                  around(b"[" * 10 * MiB), around(b'[{"":' * 2 * MiB)):
         status, answer = client.chat(body)
         assert (status, error_code(answer)) == (400, "bad_json")
-    assert rss(shared) - before < 30 * MiB * SLOW
+    assert memory(shared) - before < 30 * MiB
     assert len(standin.requests()) == 1
 
 
@@ -104,7 +104,9 @@ def test_J2_max_json_depth(start, standin):
     assert Client(p).chat(around(b"[" * 14 + b"]" * 14))[0] == 400
 
 
-@pytest.mark.parametrize("number", [b"9007199254740993", b"18446744073709551616", b"1e999999", b"-0", b"1E-400", b"0.1" + b"0" * 1000,
+@pytest.mark.parametrize("number",
+                         [b"9007199254740993", b"18446744073709551616", b"1e999999", b"-0", b"1E-400",
+                          b"0.1" + b"0" * 1000,
                                     b"1" * MiB, b"1e" + b"9" * MiB], ids=lambda b: b[:12].decode())
 def test_J3_numbers_are_untouched(shared, standin, number):
     body = around(b'"x"')[:-1] + b',"seed":' + number + b"}"
@@ -121,21 +123,22 @@ def test_J6_no_amplification(start, standin, filler):
     p = start([key("k")])
     body = around(filler)
     assert p.chat()[0] == 200
-    before = rss(p)
+    before = memory(p)
     with open(f"/proc/{p.process.pid}/clear_refs", "w") as f:
         f.write("5")  # the peak is forgotten
     assert Client(p).chat(body)[0] == 200
-    with open(f"/proc/{p.process.pid}/status") as f:
-        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) * 1024
-    assert peak - before < (2 * len(body) + 4 * MiB) * (1 if SLOW == 1 else 2), (peak - before, len(body))
+    peak = memory(p, "VmHWM")
+    assert peak - before < 2 * len(body) + 4 * MiB, (peak - before, len(body))
     assert standin.requests()[-1]["body_sha256"] == sha(body)
 
 
 # --- J4, J5: the fields we read ---
 
 @pytest.mark.parametrize("body", [
-    b'{"model":"a","model":"b"}', b'{"model":"a","model":"a"}', b'{"model":"a","mod\\u0065l":"b"}', b'{"model":"a","x":{},"model":null}',
-    b'{"\\u006dodel":"a","model":"b"}', b'{"model":"a","stream":true,"stream":false}', b'{"model":"a","stream":false,"\\u0073tream":true}',
+    b'{"model":"a","model":"b"}', b'{"model":"a","model":"a"}', b'{"model":"a","mod\\u0065l":"b"}',
+    b'{"model":"a","x":{},"model":null}',
+    b'{"\\u006dodel":"a","model":"b"}', b'{"model":"a","stream":true,"stream":false}',
+    b'{"model":"a","stream":false,"\\u0073tream":true}',
     b'{"model":"a" ,\n"model"\t:\r"b"}',
 ])
 def test_J4_duplicates_are_refused(shared, standin, body):
@@ -146,7 +149,8 @@ def test_J4_duplicates_are_refused(shared, standin, body):
 
 @pytest.mark.parametrize("extra", [
     b'"Model":"attacker/x"', b'"MODEL":"attacker/x"', b'"model ":"attacker/x"', b'"model\\u0000":"attacker/x"',
-    b'"metadata":{"model":"attacker/x","model":"b"}', b'"x":[{"model":"attacker/x"}]', b'"x":"\\",\\"model\\":\\"attacker/x\\""',
+    b'"metadata":{"model":"attacker/x","model":"b"}', b'"x":[{"model":"attacker/x"}]',
+    b'"x":"\\",\\"model\\":\\"attacker/x\\""',
     b'"mode\\u004c":"attacker/x"', b'"Stream":true', b'"a":1,"a":2',
 ])
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
@@ -164,9 +168,12 @@ def test_J4_the_platform_reads_the_same_model(shared, standin, extra, first):
 
 @pytest.mark.parametrize("model, code", [
     (b"1", "bad_model"), (b"null", "bad_model"), (b"true", "bad_model"), (b"[]", "bad_model"), (b"{}", "bad_model"),
-    (b'["a"]', "bad_model"), (b'""', "bad_model"), (b'"' + b"a" * 257 + b'"', "bad_model"), (b'"' + b"a" * MiB + b'"', "bad_model"),
-    (b'"a\\u0000b"', "bad_model"), (b'"a\\nb"', "bad_model"), (b'"\\u001b]52;c;x\\u0007"', "bad_model"), (b'"\\u009b31m"', "bad_model"),
-    (b'"\\ud800"', "bad_model"), (b'"\\udc00\\ud800"', "bad_model"), (b'"\x7f"', "bad_model"), (b'"\xc0\xaf"', "bad_model"),
+    (b'["a"]', "bad_model"), (b'""', "bad_model"), (b'"' + b"a" * 257 + b'"', "bad_model"),
+    (b'"' + b"a" * MiB + b'"', "bad_model"),
+    (b'"a\\u0000b"', "bad_model"), (b'"a\\nb"', "bad_model"), (b'"\\u001b]52;c;x\\u0007"', "bad_model"),
+    (b'"\\u009b31m"', "bad_model"),
+    (b'"\\ud800"', "bad_model"), (b'"\\udc00\\ud800"', "bad_model"), (b'"\x7f"', "bad_model"),
+    (b'"\xc0\xaf"', "bad_model"),
     (b'"\xed\xa0\x80"', "bad_model"), (b'"a\nb"', "bad_json"), (b"nul", "bad_json"), (b"'a'", "bad_json"),
 ], ids=lambda x: ascii(x[:20]) if isinstance(x, bytes) else x)
 def test_J5_bad_models(shared, standin, model, code):
@@ -180,10 +187,13 @@ def test_J5_bad_models(shared, standin, model, code):
 def test_J5_no_model(shared):
     for body in (b"{}", b'{"messages":[]}', b'{"Model":"a"}', b'{"x":{"model":"a"}}'):
         status, answer = Client(shared).chat(body)
-        assert (status, error_code(answer)) == (400, "bad_model") and "`model`" in json.loads(answer)["error"]["message"]
+        assert (status, error_code(answer)) == (400,
+                                                "bad_model") and "`model`" in json.loads(answer)["error"]["message"]
 
 
-@pytest.mark.parametrize("model", ["a" * 256, "名字/模型", "😀", "\u202eabc", "<script>alert(1)</script>", "'; DROP TABLE t; --", "a b", "%s%n",
+@pytest.mark.parametrize("model",
+                         ["a" * 256, "名字/模型", "😀", "\u202eabc", "<script>alert(1)</script>", "'; DROP TABLE t; --",
+                          "a b", "%s%n",
                                    "../../etc/passwd", "\\\"", "\ufeff", "$(id)"], ids=ascii)
 def test_J5_odd_models_pass(shared, standin, model):
     for ascii_only in (False, True):
@@ -191,7 +201,8 @@ def test_J5_odd_models_pass(shared, standin, model):
         assert Client(shared).chat(body)[0] == 200
         assert standin.requests()[-1]["body_sha256"] == sha(body)
         shown = shared.wait_idle()["requests"][0]["model"]
-        assert shown == model.replace("\u202e", "???").replace("\ufeff", "???")  # what would turn or hide text is not shown
+        assert shown == model.replace("\u202e", "???").replace("\ufeff",
+                                                               "???")  # what would turn or hide text is not shown
     assert all(c == "\n" or c.isprintable() for c in shared.log())
 
 
@@ -201,7 +212,8 @@ def test_J5_max_model_name(start, standin):
     assert Client(p).chat(around(b'"x"', model=b'"' + b"a" * 17 + b'"'))[0] == 400
 
 
-@pytest.mark.parametrize("stream, status", [(b"true", 200), (b"false", 200), (b"null", 200), (b"1", 400), (b'"true"', 400), (b"[]", 400),
+@pytest.mark.parametrize("stream, status",
+                         [(b"true", 200), (b"false", 200), (b"null", 200), (b"1", 400), (b'"true"', 400), (b"[]", 400),
                                             (b"{}", 400)])
 def test_J5_stream(shared, stream, status):
     found, answer = Client(shared).chat(around(b'"x"')[:-1] + b',"stream":' + stream + b"}")
@@ -222,7 +234,8 @@ class Parrot(socketserver.ThreadingTCPServer):
                     return
                 fields = http.client.parse_headers(self.rfile)
                 self.rfile.read(int(fields.get("Content-Length", 0)))
-                what = (200, "application/json", b'{"object":"list","data":[]}') if first.startswith(b"GET") else self.server.what
+                what = (200, "application/json",
+                        b'{"object":"list","data":[]}') if first.startswith(b"GET") else self.server.what
                 self.wfile.write(b"HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" %
                                  (what[0], what[1].encode(), len(what[2])) + what[2])
 
@@ -254,13 +267,17 @@ def test_J7_replies_pass_untouched(start, parrot):
     assert row["status"] == 200 and row["tokens_in"] is row["tokens_out"] is None
 
 
-COMPLETION = (b'{"id":"a","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"x"},'
-              b'"finish_reason":"stop"}]')
-USAGES = [b"null", b"{}", b"[]", b"1", b'"x"', b'{"prompt_tokens":-5,"completion_tokens":-1}', b'{"prompt_tokens":"7","completion_tokens":"8"}',
+COMPLETION = (b'{"id":"a","object":"chat.completion","model":"m","choices":[{"index":0,'
+              b'"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}]')
+USAGES = [b"null", b"{}", b"[]", b"1", b'"x"', b'{"prompt_tokens":-5,"completion_tokens":-1}',
+          b'{"prompt_tokens":"7","completion_tokens":"8"}',
           b'{"prompt_tokens":1e308,"completion_tokens":1e308}', b'{"prompt_tokens":1e999,"completion_tokens":-1e999}',
-          b'{"prompt_tokens":9007199254740993,"completion_tokens":99999999999999999999999999}', b'{"prompt_tokens":{"a":1},"completion_tokens":[2]}',
-          b'{"prompt_tokens":1.5,"completion_tokens":0.1}', b'{"prompt_tokens":null}', b'{"prompt_tokens":true,"completion_tokens":false}',
-          b'{"prompt_tokens":3,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":-9},"completion_tokens_details":"x"}',
+          b'{"prompt_tokens":9007199254740993,"completion_tokens":99999999999999999999999999}',
+          b'{"prompt_tokens":{"a":1},"completion_tokens":[2]}',
+          b'{"prompt_tokens":1.5,"completion_tokens":0.1}', b'{"prompt_tokens":null}',
+          b'{"prompt_tokens":true,"completion_tokens":false}',
+          b'{"prompt_tokens":3,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":-9},'
+          b'"completion_tokens_details":"x"}',
           b'{"prompt_tokens":' + b"[" * 5000 + b"]" * 5000 + b"}"]
 
 
@@ -285,11 +302,12 @@ def test_J7_odd_usage(start, parrot, stream):
 
 def test_J7_gigantic_reply(start, parrot):
     p = start([key("k")], upstream=parrot)
-    parrot.what = (200, "application/json", COMPLETION + b',"pad":"' + b"x" * 40 * MiB + b'","usage":{"prompt_tokens":3,"completion_tokens":4}}')
-    before = rss(p)
+    parrot.what = (200, "application/json",
+                   COMPLETION + b',"pad":"' + b"x" * 40 * MiB + b'","usage":{"prompt_tokens":3,"completion_tokens":4}}')
+    before = memory(p)
     status, answer = Client(p).chat(around(b'"x"'))
     assert status == 200 and answer == parrot.what[2]
-    assert rss(p) - before < 16 * MiB * SLOW
+    assert memory(p) - before < 16 * MiB
     row = p.wait_idle()["requests"][0]
     assert row["reason"] == "ok" and (row["tokens_in"], row["tokens_out"]) in ((3, 4), (None, None))
 
@@ -309,9 +327,11 @@ def test_J8_a_locale_with_commas(start, standin, tmp_path):
     if not shutil.which("localedef") or not os.path.exists("/usr/share/i18n/locales/de_DE"):
         pytest.skip("needs the package locales")
     subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE.UTF-8")], capture_output=True)
-    env = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"}
+    env = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8",
+           "ASAN_OPTIONS": "detect_leaks=0"}  # libc never frees what it makes of LOCPATH
     probe = "import locale; locale.setlocale(locale.LC_ALL, ''); print(locale.localeconv()['decimal_point'])"
-    assert subprocess.run([sys.executable, "-c", probe], env={**os.environ, **env}, capture_output=True, text=True).stdout.strip() == ","
+    assert subprocess.run([sys.executable, "-c", probe], env={**os.environ, **env}, capture_output=True,
+                          text=True).stdout.strip() == ","
     p = start(["main = " + key("k") + " balance=14.25"], env=env)
     assert p.chat("Qwen/Qwen3-32B")[0] == 200
     wait_until("it is counted", lambda: p.snapshot()["totals"]["rpm"] == 1)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import CHAT, ROOT, SLOW, key, wait_until
+from harness import CHAT, ROOT, SLOW, key, request, wait_until
 
 CLIENT_KEY = "client-key-of-the-sdks"
 SDK_DIR = ROOT / "build" / "client"
@@ -63,8 +63,8 @@ def test_openai_stream(sdk, proxy, standin):
     assert got["text"] == whole["content"]
     assert whole["reasoning"].startswith(got["reasoning"]) and got["reasoning"]
     assert got["finish"] == "stop" and got["usage"]["completion_tokens"] == row["tokens_out"]
-    request = proxy.wait_idle()["requests"][0]
-    assert (request["stream"], request["tokens_out"], request["reason"]) == (True, row["tokens_out"], "ok")
+    seen = proxy.wait_idle()["requests"][0]
+    assert (seen["stream"], seen["tokens_out"], seen["reason"]) == (True, row["tokens_out"], "ok")
 
 
 @pytest.mark.parametrize("scenario", ["openai.tools", "openai.toolsStream"])
@@ -83,8 +83,8 @@ def test_openai_abort_mid_stream_cancels_upstream(sdk, proxy, standin):
     standin.wait(cancelled=1, in_flight=0)
     row, = standin.requests()
     assert row["cancelled"]["phase"] == "streaming"
-    request = proxy.wait_idle()["requests"][0]
-    assert request["reason"] == "client_abort" and request["tokens_out"] > 0
+    seen = proxy.wait_idle()["requests"][0]
+    assert seen["reason"] == "client_abort" and seen["tokens_out"] > 0
 
 
 def test_openai_abort_while_waiting_cancels_upstream(sdk, proxy, standin):
@@ -109,13 +109,12 @@ def test_openai_image(sdk, proxy):
 
 def test_openai_speech_is_binary_and_unchanged(sdk, proxy, standin):
     got = sdk("openai.speech", proxy)
-    status, _, direct = proxy_free_speech(standin)
+    status, _, direct = speech_without_proxy(standin)
     assert status == 200 and got["type"] == "audio/mpeg"
     assert base64.b64decode(got["base64"]) == direct
 
 
-def proxy_free_speech(standin):
-    from harness import request
+def speech_without_proxy(standin):
     body = {"model": "FunAudioLLM/CosyVoice2-0.5B", "voice": "FunAudioLLM/CosyVoice2-0.5B:alex", "input": "你好"}
     return request(standin.address, "POST", "/v1/audio/speech", body, {"Authorization": "Bearer " + key("direct")})
 
@@ -214,8 +213,8 @@ def test_anthropic_message(sdk, proxy, standin):
     row, = standin.requests()
     assert got["usage"]["output_tokens"] == row["tokens_out"]
     assert "anthropic-version" in [n.lower() for n, _ in row["headers"]]
-    request = proxy.wait_idle()["requests"][0]
-    assert (request["tokens_in"], request["tokens_out"]) == (row["tokens_in"], row["tokens_out"])
+    seen = proxy.wait_idle()["requests"][0]
+    assert (seen["tokens_in"], seen["tokens_out"]) == (row["tokens_in"], row["tokens_out"])
 
 
 def test_anthropic_bearer_and_beta_header(sdk, proxy, standin):
@@ -231,8 +230,8 @@ def test_anthropic_stream_with_thinking(sdk, proxy, standin):
     thinking, text = got["message"]["content"]
     assert thinking["thinking"] and text["text"] == said(standin, **TEXT)["content"]
     row, = standin.requests()
-    request = proxy.wait_idle()["requests"][0]
-    assert (request["tokens_in"], request["tokens_out"], request["reason"]) == (
+    seen = proxy.wait_idle()["requests"][0]
+    assert (seen["tokens_in"], seen["tokens_out"], seen["reason"]) == (
         row["tokens_in"], row["tokens_out"], "ok")
 
 
@@ -325,8 +324,8 @@ def test_curl_head(proxy):
 def test_curl_expect_continue(proxy, tmp_path, standin):
     body = tmp_path / "body"
     body.write_text(json.dumps({**CHAT, "user": "x" * (2 << 20)}))
-    args = ["-v", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Content-Type: application/json", "-H", "Expect: 100-continue",
-            "--data-binary", f"@{body}", proxy.url + "/v1/chat/completions"]
+    args = ["-v", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Content-Type: application/json", "-H",
+            "Expect: 100-continue", "--data-binary", f"@{body}", proxy.url + "/v1/chat/completions"]
 
     def talk(*more):
         run = subprocess.run(["curl", "--expect100-timeout", "30", *more, *args], capture_output=True, text=True)

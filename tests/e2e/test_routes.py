@@ -152,7 +152,8 @@ def test_preflight_comes_before_auth(start, untouched):
 def test_cors_headers_on_every_answer(start, standin):
     p = start([key("one")], "[limits]\nmax_body = 100K\n[models]\nban = some/banned\n")
     asked = {
-        "plain": lambda: p.chat(), "stream": lambda: p.chat(stream=True), "models": lambda: p.request("GET", "/v1/models"),
+        "plain": lambda: p.chat(), "stream": lambda: p.chat(stream=True),
+        "models": lambda: p.request("GET", "/v1/models"),
         "one model": lambda: p.request("GET", "/v1/models/" + MODEL),
         "no such model": lambda: p.request("GET", "/v1/models/x/y"),
         "not found": lambda: p.request("GET", "/nothing"), "method": lambda: p.request("GET", "/v1/rerank"),
@@ -327,7 +328,8 @@ def test_shape_of_the_model_list(proxy, untouched):
     untouched(proxy)
 
 
-@pytest.mark.parametrize("path", ["/models", "/v1/models/", "//v1//models", "/v1/v1/models", "/v1/models?", "/v1/models?x=y"])
+@pytest.mark.parametrize("path", ["/models", "/v1/models/", "//v1//models", "/v1/v1/models", "/v1/models?",
+                                  "/v1/models?x=y"])
 def test_spellings_of_the_model_list(proxy, path):
     assert proxy.request("GET", path)[2] == proxy.request("GET", "/v1/models")[2]
 
@@ -343,7 +345,8 @@ def test_filters_of_the_model_list(proxy):
     assert listed(proxy, "?type=") == [m["id"] for m in whole]
 
 
-@pytest.mark.parametrize("path", ["/v1/models/Qwen/Qwen3-8B", "/v1/models/Qwen%2FQwen3-8B", "/models/Qwen%2fQwen3%2D8B"])
+@pytest.mark.parametrize("path", ["/v1/models/Qwen/Qwen3-8B", "/v1/models/Qwen%2FQwen3-8B",
+                                  "/models/Qwen%2fQwen3%2D8B"])
 def test_one_model(proxy, path):
     status, _, body = proxy.request("GET", path)
     assert status == 200 and json.loads(body)["id"] == "Qwen/Qwen3-8B"
@@ -386,6 +389,13 @@ def test_unknown_paths_are_passed_on_as_they_are(proxy, standin, method):
     assert proxy.wait_idle()["totals"]["rpm"] == 1
 
 
+def test_head_of_an_unknown_path(proxy, standin):
+    standin.rules({"match": {"path": "/v1/file"}, "act": {"status": 200, "body": "12345678"}})
+    status, head, body = proxy.request("HEAD", "/v1/file")
+    assert (status, head["content-length"], body) == (200, "8", b"")
+    assert [r["method"] for r in standin.requests()] == ["HEAD"]
+
+
 def test_an_error_of_an_unknown_path_is_passed_on_as_it_is(proxy, standin):
     status, head, body = proxy.request("GET", "/v1/responses")
     assert (status, body) == (404, b"404 page not found") and head["content-type"].startswith("text/plain")
@@ -421,7 +431,8 @@ def test_refusals_of_other_paths_go_on_to_the_next_key(proxy, standin):
 def test_redirects_are_never_followed(proxy, standin, code):
     other = Standin()
     try:
-        standin.rules({"match": {"path": "*"}, "act": {"redirect": code, "location": other.url + "/v1/chat/completions"}})
+        location = other.url + "/v1/chat/completions"
+        standin.rules({"match": {"path": "*"}, "act": {"redirect": code, "location": location}})
         answer = proxy.chat()
         assert answer[0] == 502 and error(answer)["code"] == "upstream_redirect"
         assert "base_url" in error(answer)["message"] and "location" not in answer[1]

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, CHAT, ROOT, Wire, error_of, events, key, request
+from harness import BUILD, CHAT, ROOT, Wire, events, key, load, request
 
 CHATS = "/v1/chat/completions"
 STREAM = {**CHAT, "stream": True}
@@ -211,7 +211,6 @@ def test_sdks_finish_a_good_stream(proxy, standin, node_modules, script):
 
 
 def test_broken_streams_under_load(proxy, standin):
-    from harness import load
     standin.rules({"match": {"path": CHATS, "every": 3}, "act": {"cut": 3}},
                   {"match": {"path": CHATS, "every": 4}, "act": {"truncate": 2}})
     answers = load(proxy, 300, make=lambda i: STREAM)

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from harness import CHAT, SLOW, Wire, error_of, events, key, wait_until
+from harness import CHAT, MODE, SLOW, Wire, error_of, events, key, wait_until
 
 CHATS = "/v1/chat/completions"
 STREAM = {**CHAT, "stream": True}
@@ -203,6 +203,7 @@ def test_a_client_that_reads_nothing_is_dropped(start, standin):
     wire.close()
 
 
+@pytest.mark.skipif(MODE in ("asan", "tsan"), reason="sanitizers have a memory of their own")
 def test_many_slow_readers_cost_little_memory(start, standin):
     p = begin(start)
     act(standin, **BIG)

@@ -216,6 +216,8 @@ static void bodies_of_any_shape(void **state)
     assert_false(e.is_object);
     upstream_error_read(STR("<html><title>502  Bad</title>\n<p>Gateway</p></html>"), &e);
     assert_string_equal(e.message, "502 Bad Gateway");
+    upstream_error_read(STR("{\"message\":\"key sk-abcDEF-123_456 (sk-short, task-scheduler1) is bad\"}"), &e);
+    assert_string_equal(e.message, "key sk-************** (sk-short, task-scheduler1) is bad");
     upstream_error_read(STR("404 page not found"), &e);
     assert_string_equal(e.message, "404 page not found");
     upstream_error_read((struct str){NULL, 0}, &e);

@@ -23,7 +23,8 @@ await run({
       out.deltas++;
       out.text += delta;
     }
-    return {...out, reasoning: await result.reasoningText, usage: await result.usage, finish: await result.finishReason};
+    return {...out, reasoning: await result.reasoningText, usage: await result.usage,
+      finish: await result.finishReason};
   },
 
   async tools(base, key) {
@@ -33,7 +34,8 @@ await run({
   },
 
   async embeddings(base, key) {
-    const {embeddings} = await embedMany({model: provider(base, key).textEmbeddingModel('BAAI/bge-m3'), values: ['一', '二']});
+    const model = provider(base, key).textEmbeddingModel('BAAI/bge-m3');
+    const {embeddings} = await embedMany({model, values: ['一', '二']});
     return {embeddings};
   },
 

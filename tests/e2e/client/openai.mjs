@@ -13,7 +13,8 @@ const client = (baseURL, apiKey) => new OpenAI({baseURL, apiKey});
 
 await run({
   async chat(base, key) {
-    const {data, response} = await client(base, key).chat.completions.create({model: MODEL, messages: USER}).withResponse();
+    const asked = client(base, key).chat.completions.create({model: MODEL, messages: USER});
+    const {data, response} = await asked.withResponse();
     return {text: data.choices[0].message.content, finish: data.choices[0].finish_reason, usage: data.usage,
       requestId: data._request_id, trace: response.headers.get('x-siliconcloud-trace-id')};
   },
