@@ -118,6 +118,7 @@ def test_idle_connections_do_not_hold_it_up(proxy):
 def test_sigterm_while_the_platform_is_silent_in_dns(start):
     p = start([key("k")], upstream="http://nothing.invalid", tested=False)
     wires = [Wire(p, CHAT) for _ in range(3)]
+    wait_until("all three were taken in", lambda: p.snapshot()["totals"]["in_flight"] == 3)
     p.signal(signal.SIGTERM)
     for w in wires:
         w.answer()

@@ -28,7 +28,8 @@ static void test_table(void **state)
     (void)state;
     for (enum error_code e = 0; e < ERR_COUNT; e++) {
         bool may = error_sdk_may_retry(e);
-        bool should = e == ERR_draining || e == ERR_busy_memory || e == ERR_upstream_unavailable;
+        bool should = e == ERR_draining || e == ERR_busy_memory || e == ERR_queue_full ||
+                      e == ERR_upstream_unavailable;
         if (may != should) fail_msg("%s", error_name(e));
         assert_in_range(error_status(e), 400, 599);
     }
@@ -56,6 +57,8 @@ static void test_table(void **state)
                 {ERR_upstream_redirect, "upstream_redirect", 502},
                 {ERR_upstream_garbage, "upstream_garbage", 502},
                 {ERR_upstream_timeout, "upstream_timeout", 504},
+                {ERR_queue_full, "queue_full", 429},
+                {ERR_client_busy, "client_busy", 429},
                 {ERR_upstream_unavailable, "upstream_unavailable", 503}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_string_equal(error_name(rows[i].e), rows[i].name);
