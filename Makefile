@@ -57,7 +57,7 @@ LIB_OBJ  := $(filter-out $(B)/src/main.o,$(OBJ))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 
-.PHONY: all deps test-deps run demo smoke test unit e2e asan tsan lint format bench fuzz install uninstall clean everything
+.PHONY: all deps test-deps run demo smoke test unit e2e asan tsan lint format bench fuzz fuzz-nightly torture soak install uninstall clean everything
 
 all: deps
 	@$(MAKE) --no-print-directory build/sfproxy
@@ -127,7 +127,7 @@ TEST_MODE := $(if $(filter release,$(MODE)),debug,$(MODE))
 
 # What the tests of a mode need.
 .PHONY: built-for-tests
-built-for-tests: $(B)/sfproxy $(UNIT_BIN) $(B)/fake_screen build/standin build/traffic build/client/node_modules/.package-lock.json
+built-for-tests: $(B)/sfproxy $(UNIT_BIN) $(B)/fake_screen $(B)/fail_nth.so build/standin build/traffic build/client/node_modules/.package-lock.json
 
 test: test-deps all
 	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$(TEST_MODE) built-for-tests
@@ -147,6 +147,7 @@ asan tsan: test-deps
 
 # --- fuzzing: make fuzz FUZZ_SECONDS=60 [FUZZ=head] ---
 FUZZ_SECONDS ?= 30
+FUZZ_LIMIT   ?= -max_total_time=$(FUZZ_SECONDS)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ     ?= $(FUZZ_SRC:tests/fuzz/fuzz_%.c=%)
 fuzz:
@@ -154,14 +155,40 @@ fuzz:
 	@set -e; for f in $(FUZZ); do mkdir -p build/fuzz/$$f; \
 	  clang -g -O1 $(CPPFLAGS) -std=gnu11 -fsanitize=fuzzer,address,undefined -o build/fuzz/fuzz_$$f tests/fuzz/fuzz_$$f.c \
 	    $(filter-out src/main.c,$(SRC)) $(LIBS); \
-	  echo "== $$f"; build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/fuzz/$$f tests/fuzz/seeds/$$f 2>&1 | tail -n 8; \
+	  echo "== $$f"; build/fuzz/fuzz_$$f $(FUZZ_LIMIT) -print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/$$f \
+	    tests/fuzz/seeds/$$f >build/fuzz/$$f.log 2>&1 || { tail -n 40 build/fuzz/$$f.log; exit 1; }; tail -n 8 build/fuzz/$$f.log; \
 	done
+
+# Every target for a million runs; what is found stays in build/fuzz.
+FUZZ_RUNS ?= 1000000
+fuzz-nightly:
+	@$(MAKE) --no-print-directory fuzz FUZZ_LIMIT=-runs=$(FUZZ_RUNS)
+
+# --- torture: make torture [TORTURE="--flows chat --families lib"]; sanitizers leave the allocations out ---
+$(B)/fail_nth.so: tests/torture/fail_nth.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -fPIC -ftls-model=initial-exec -shared $(if $(filter asan tsan,$(MODE)),-DNO_MEMORY) \
+	  -o $@ $< -ldl
+
+.PHONY: built-for-torture
+built-for-torture: $(B)/sfproxy $(B)/fail_nth.so build/standin
+
+torture: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$(TEST_MODE) built-for-torture
+	MODE=$(TEST_MODE) python3 tests/torture/torture.py $(TORTURE)
+
+# --- soak: make soak [SOAK_SECONDS=120] [SOAK_RPS=400] ---
+SOAK_SECONDS ?= 1800
+SOAK_RPS     ?= 400
+soak: all build/standin build/traffic
+	$(call need_packages,python3)
+	@python3 tests/bench/soak.py --seconds $(SOAK_SECONDS) --rps $(SOAK_RPS)
 
 # --- lint: layers, lengths, calls, docs (pytest), cppcheck, formatting; make format changes the files ---
 CHECKED     := $(wildcard src/*.c src/*/*.c ui/tui/*.c tests/bench/*.c tests/upstream/*.c tests/upstream/traffic/*.c)
 FORMAT_SKIP := src/conf/options.h ui/tui/bindings.h # tables in macros that clang-format takes apart
 FORMATTED    = $(filter-out $(FORMAT_SKIP),$(wildcard $(addsuffix /*.[ch],src src/* ui/tui tests/unit tests/fuzz tests/upstream \
-               tests/upstream/traffic tests/bench)))
+               tests/upstream/traffic tests/bench tests/torture)))
 
 lint:
 	$(call need_packages,python3-pytest $(LINT_PACKAGES))

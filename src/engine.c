@@ -326,6 +326,10 @@ static bool boot(struct engine *g, struct buf *why)
     if (!start_workers(g, why)) return false;
     g->tester = tester_new(g);
     g->signals = signals_new(g);
+    if (!g->signals) {
+        buf_printf(why, "cannot watch for signals: %s", strerror(errno));
+        return false;
+    }
     engine_apply_bans(g);
     engine_watch_upstream(g);
     return true;

@@ -124,8 +124,8 @@ unsigned tester_cancel(struct tester *t); /* what is queued; returns how many */
 void tester_progress(const struct tester *t, struct snap_progress *out);
 
 /* signals.c */
-void signals_block(void); /* before any thread */
-struct signals *signals_new(struct engine *g);
+void signals_block(void);                      /* before any thread */
+struct signals *signals_new(struct engine *g); /* NULL: they can't be watched; errno says why */
 void signals_free(struct signals *s);
 
 #endif

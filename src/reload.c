@@ -49,8 +49,9 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
         addrs_put(g->addrs);
         g->addrs = NULL;
         engine_watch_upstream(g);
-    } else if (g->addrs) {
-        for (unsigned i = 0; i < g->worker_count; i++) engine_give_addrs(g->workers[i], g->addrs);
+    } else {
+        for (unsigned i = 0; g->addrs && i < g->worker_count; i++) engine_give_addrs(g->workers[i], g->addrs);
+        resolver_hurry(g->resolver); /* who reloads may have moved the name too */
     }
     g->conf_error[0] = '\0';
     control_changed(g->control);

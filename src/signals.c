@@ -7,7 +7,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/mem.h"
 #include "engine.h"
 
@@ -34,6 +33,7 @@ void signals_block(void)
     fill(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a failed write, as a full disk is */
 }
 
 static bool terminal_is_there(void)
@@ -99,17 +99,18 @@ struct signals *signals_new(struct engine *g)
     fill(&set);
     s->g = g;
     s->had_terminal = terminal_is_there();
-    s->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    BUG_ON(s->fd < 0);
-    s->io = loop_io_new(g->loop, s->fd, LOOP_READ, on_readable, s);
     loop_timer_init(&s->look_again, g->loop, on_look_again, s);
-    return s;
+    s->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (s->fd >= 0) s->io = loop_io_new(g->loop, s->fd, LOOP_READ, on_readable, s);
+    if (s->io) return s;
+    signals_free(s);
+    return NULL;
 }
 
 void signals_free(struct signals *s)
 {
     loop_io_free(s->io);
     loop_timer_destroy(&s->look_again);
-    close(s->fd);
+    if (s->fd >= 0) close(s->fd);
     free(s);
 }

@@ -95,7 +95,7 @@ static void describe_model(struct engine *g, struct snap_model *m, const char *i
 {
     const struct model *known = catalog_find(str_of(id));
     const char *evidence, *type, *sub_type;
-    snprintf(m->id, sizeof m->id, "%s", id);
+    str_copy(m->id, sizeof m->id, str_of(id));
     m->cost = model_cost(str_of(id), &evidence);
     snprintf(m->evidence, sizeof m->evidence, "%s", evidence);
     model_guess_kind(str_of(id), &type, &sub_type);
@@ -112,6 +112,8 @@ static void describe_model(struct engine *g, struct snap_model *m, const char *i
     keypool_outage_view(g->pool, id, loop_now(g->loop), &outage);
     snprintf(m->breaker, sizeof m->breaker, "%s", breaker_state_name(outage.state));
     if (outage.state != BREAKER_CLOSED) snprintf(m->trouble, sizeof m->trouble, "%s", verdict_sentence(outage.reason));
+    m->trouble_kind = outage.reason;
+    m->probe_ms = outage.next_ms;
     m->waiting = outage.waiting;
 }
 
@@ -121,6 +123,7 @@ static void add_traffic(struct snap_model *m, const struct meter_model *t)
     m->ok = t->ok;
     m->failed = t->failed;
     m->ttft_ms = t->ttft_ms;
+    m->other = strcmp(t->id, METER_OTHER) == 0;
 }
 
 static int by_cost_and_id(const void *a, const void *b)
@@ -222,6 +225,9 @@ static void view_alarm(struct engine *g, struct snapshot *s)
     keypool_outage_view(g->pool, NULL, s->made, &outage);
     snprintf(s->breaker, sizeof s->breaker, "%s", breaker_state_name(outage.state));
     s->waiting = outage.waiting;
+    s->breaker_kind = outage.reason;
+    s->breaker_open_ms = outage.open_ms;
+    s->breaker_probe_ms = outage.next_ms;
     if (outage.state != BREAKER_CLOSED)
         snprintf(s->upstream_trouble, sizeof s->upstream_trouble, "%s, by every account",
                  verdict_sentence(outage.reason));

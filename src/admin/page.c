@@ -8,7 +8,7 @@
 #include "admin/graph.h"
 #include "admin/page_parts.h"
 
-enum { ATTENTION_MAX = 12, HOUR_BARS = 60, DAY_BARS = 24 };
+enum { ATTENTION_MAX = 12, MODEL_ALERTS_MAX = 6, HOUR_BARS = 60, DAY_BARS = 24 };
 
 static const char *const lang_tag[PAGE_LANGS] = {"en", "zh-CN"};
 static const char *const lang_short[PAGE_LANGS] = {"en", "zh"};
@@ -24,6 +24,22 @@ void part_tag(struct buf *out, const char *class, const char *symbol, const char
     if (*symbol) buf_printf(out, "<i aria-hidden=\"true\">%s</i>", symbol);
     html_text(out, word);
     buf_puts(out, "</span>");
+}
+
+bool part_is_down(const char *breaker)
+{
+    return *breaker && strcmp(breaker, "closed") != 0;
+}
+
+void part_probe(struct buf *out, const struct page_view *v, const char *breaker, int64_t probe_ms)
+{
+    if (strcmp(breaker, "open") != 0 || probe_ms <= 0) {
+        part_word(out, v, WORD_probing);
+        return;
+    }
+    part_word(out, v, WORD_probe_in);
+    buf_puts(out, " ");
+    html_age(out, (probe_ms + 999) / 1000);
 }
 
 const char *part_key_name(const struct key_view *k)
@@ -178,6 +194,7 @@ static void part_health(struct buf *out, const void *arg)
     health_item(out, "RPD", t->rates.rpd, "");
     health_item(out, "TPD", t->rates.tpd, "");
     health_item(out, page_word(v->lang, WORD_in_flight), v->snapshot->in_flight, "");
+    if (v->snapshot->waiting) health_item(out, page_word(v->lang, WORD_waiting), v->snapshot->waiting, "warn");
     health_item(out, page_word(v->lang, WORD_limited_min), t->limited_per_min, t->limited_per_min ? "warn" : "");
     health_item(out, page_word(v->lang, WORD_errors_min), t->errors_per_min, t->errors_per_min ? "bad" : "");
 }
@@ -192,12 +209,41 @@ static void alert(struct buf *out, const struct page_view *v, enum page_word w, 
     buf_puts(out, "</p>");
 }
 
+static void alert_of_breaker(struct buf *out, const struct page_view *v, enum page_word w, const char *model,
+                             const char *breaker, enum verdict why, int64_t probe_ms)
+{
+    buf_puts(out, "<p class=\"alert\" role=\"status\"><strong>");
+    part_word(out, v, w);
+    buf_puts(out, "</strong>: ");
+    html_text(out, model);
+    buf_puts(out, *model ? ": " : "");
+    html_text(out, verdict_word(v->lang, why));
+    buf_puts(out, ", ");
+    part_probe(out, v, breaker, probe_ms);
+    buf_puts(out, "</p>");
+}
+
+static void alerts_of_models(struct buf *out, const struct page_view *v)
+{
+    const struct snapshot *s = v->snapshot;
+    for (size_t i = 0, shown = 0; i < s->model_count && shown < MODEL_ALERTS_MAX; i++) {
+        const struct snap_model *m = &s->models[i];
+        if (!part_is_down(m->breaker)) continue;
+        alert_of_breaker(out, v, WORD_model_down, m->id, m->breaker, m->trouble_kind, m->probe_ms);
+        shown++;
+    }
+}
+
 static void part_alerts(struct buf *out, const void *arg)
 {
     const struct page_view *v = arg;
     const struct snapshot *s = v->snapshot;
-    if (*s->upstream_trouble) alert(out, v, WORD_upstream_trouble, s->upstream_trouble, true);
+    if (part_is_down(s->breaker))
+        alert_of_breaker(out, v, WORD_upstream_down, "", s->breaker, s->breaker_kind, s->breaker_probe_ms);
+    else if (*s->upstream_trouble)
+        alert(out, v, WORD_upstream_trouble, s->upstream_trouble, true);
     if (*s->alarm) alert(out, v, WORD_alarm, s->alarm, true);
+    alerts_of_models(out, v);
     if (*s->conf_error) alert(out, v, WORD_conf_error, s->conf_error, true);
     if (s->draining) alert(out, v, WORD_draining, "", false);
     if (!s->key_count) alert(out, v, WORD_no_keys_yet, page_word(v->lang, WORD_no_keys_how), false);

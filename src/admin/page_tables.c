@@ -292,21 +292,35 @@ static size_t models_that_are(const struct snapshot *s, bool free)
 
 static void model_status(struct buf *out, const struct page_view *v, const struct snap_model *m)
 {
-    if (m->banned)
+    if (m->other) {
+        buf_puts(out, "-");
+    } else if (m->banned) {
         part_tag(out, "off", "-", page_word(v->lang, WORD_banned));
-    else if (m->keys_usable)
+    } else if (part_is_down(m->breaker)) {
+        part_tag(out, "bad", "!", page_word(v->lang, WORD_down));
+        buf_puts(out, "<small>");
+        html_text(out, verdict_word(v->lang, m->trouble_kind));
+        buf_puts(out, ", ");
+        part_probe(out, v, m->breaker, m->probe_ms);
+        buf_puts(out, "</small>");
+    } else if (m->keys_usable) {
         part_tag(out, "ok", "✓", page_word(v->lang, WORD_usable));
-    else
+    } else {
         part_tag(out, "warn", "~", page_word(v->lang, WORD_not_now));
+    }
 }
 
 static void model_row(struct buf *out, const struct page_view *v, const struct snap_model *m)
 {
     buf_puts(out, "<tr><th scope=\"row\">");
-    html_text(out, m->id);
+    html_text(out, m->other ? page_word(v->lang, WORD_other_models) : m->id);
     buf_puts(out, "<small>");
-    html_text(out, *m->sub_type ? m->sub_type : m->type);
-    if (m->cost == COST_UNKNOWN) {
+    if (!m->other) html_text(out, *m->sub_type ? m->sub_type : m->type);
+    if (m->waiting) {
+        buf_printf(out, ", %u ", m->waiting);
+        part_word(out, v, WORD_waiting);
+    }
+    if (m->cost == COST_UNKNOWN && !m->other) {
         buf_puts(out, ", ");
         part_word(out, v, WORD_unknown_cost);
     }

@@ -39,6 +39,14 @@
     WORD(no_keys_how, "Add one in the terminal screen or with: sfproxy keys add",                                      \
          "请在终端界面中添加，或运行：sfproxy keys add")                                                               \
     WORD(upstream_trouble, "The platform cannot be reached", "无法连接平台")                                           \
+    WORD(upstream_down, "Upstream down: every account gets the same failure, new requests are refused",                \
+         "平台故障：所有账户都得到同样的失败，新请求被直接拒绝")                                                       \
+    WORD(model_down, "A model is down for every account", "模型故障（所有账户）")                                      \
+    WORD(probe_in, "next probe in", "下次探测：")                                                                      \
+    WORD(probing, "being probed", "探测中")                                                                            \
+    WORD(down, "down", "故障")                                                                                         \
+    WORD(waiting, "waiting for a key", "等待密钥")                                                                     \
+    WORD(other_models, "(names that were never accepted)", "（从未被接受的名称）")                                     \
     WORD(conf_error, "The last reload failed", "上次重新加载失败")                                                     \
     WORD(draining, "Draining: no new requests are taken", "正在排空：不再接收新请求")                                  \
     WORD(alarm, "Alarm", "警报")                                                                                       \

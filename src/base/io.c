@@ -33,11 +33,22 @@ static bool read_all(int fd, const char *path, struct buf *out, struct buf *why)
     }
 }
 
+static bool is_pipe(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* O_NONBLOCK: opening a pipe would wait for whoever writes to it. */
 bool file_read(const char *path, struct buf *out, struct buf *why)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) return fail(why, "open", path);
-    bool ok = read_all(fd, path, out, why);
+    bool ok = !is_pipe(fd);
+    if (ok)
+        ok = read_all(fd, path, out, why);
+    else
+        buf_printf(why, "%s is a pipe, not a file", path);
     close(fd);
     return ok;
 }
@@ -55,23 +66,32 @@ bool fd_write_all(int fd, const void *data, size_t n)
     return true;
 }
 
+static bool sync_fd(int fd)
+{
+    int rc;
+    do rc = fsync(fd);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0;
+}
+
 static void sync_dir_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *dir = slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
-        fsync(fd);
+        sync_fd(fd);
         close(fd);
     }
     free(dir);
 }
 
+/* One name for the temporary file, so that what a killed process left behind is overwritten by the next save. */
 bool file_replace(const char *path, struct str content, struct buf *why)
 {
-    char *tmp = xasprintf("%s.tmp.%ld", path, (long)getpid());
+    char *tmp = xasprintf("%s.tmp", path);
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && fd_write_all(fd, content.p, content.n) && fsync(fd) == 0;
+    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && fd_write_all(fd, content.p, content.n) && sync_fd(fd);
     if (fd >= 0 && close(fd) != 0) ok = false;
     if (ok) ok = rename(tmp, path) == 0;
     if (!ok) {

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-/* Appends the whole file to `out`. False: could not read, or larger than out's cap. */
+/* Appends the whole file to `out`. False: could not read, a pipe, or larger than out's cap. */
 bool file_read(const char *path, struct buf *out, struct buf *why);
 /* Writes a temporary file beside `path`, syncs it, renames it over `path`, syncs the directory. Mode 0600. */
 bool file_replace(const char *path, struct str content, struct buf *why);

@@ -2,11 +2,16 @@
 
 #include <stdarg.h>
 
-static void *or_die(void *p)
+void out_of_memory(void)
 {
-    if (p) return p;
     fputs("sfproxy: out of memory\n", stderr);
     abort();
+}
+
+static void *or_die(void *p)
+{
+    if (!p) out_of_memory();
+    return p;
 }
 
 void *xmalloc(size_t n)

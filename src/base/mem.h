@@ -12,6 +12,10 @@ char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2) __attribute__((malloc, returns_nonnull));
 
+/* Ends the process with the sentence of the x-functions: for libraries' small allocations that have no other way out.
+ */
+NORETURN void out_of_memory(void);
+
 /* Overwrites secrets so that the compiler cannot leave them out. */
 void wipe(void *p, size_t n);
 /* Wipes and frees a string that held a secret; NULL is fine. */

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 /* OpenSSL 3 looks the algorithm up by name in each SHA256(): that costs several times the digest of a short text.
  * Looked up once, by whoever comes first. */
@@ -22,7 +23,8 @@ void sha256(struct str in, uint8_t out[DIGEST_LEN])
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, find_digest);
-    BUG_ON(EVP_Digest(in.p ? in.p : "", in.n, out, NULL, digest_kind, NULL) != 1);
+    /* With a digest that is there, only its context's memory can be missing. */
+    if (EVP_Digest(in.p ? in.p : "", in.n, out, NULL, digest_kind, NULL) != 1) out_of_memory();
 }
 
 bool digest_equal(const uint8_t a[DIGEST_LEN], const uint8_t b[DIGEST_LEN])
@@ -40,7 +42,7 @@ bool secret_equal(struct str a, struct str b)
 
 void random_bytes(void *out, size_t n)
 {
-    BUG_ON(RAND_bytes(out, (int)n) != 1);
+    if (RAND_bytes(out, (int)n) != 1) out_of_memory(); /* a new thread's generator; the kernel's source never fails */
 }
 
 void random_hex(size_t n, char *out)

@@ -2,48 +2,11 @@
 
 #include "base/mem.h"
 
-struct str str_of(const char *s)
+bool str_ieq_bytes(const char *a, const char *b, size_t n)
 {
-    return (struct str){s ? s : "", s ? strlen(s) : 0};
-}
-
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-char ascii_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-bool ascii_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-bool ascii_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool ascii_alnum(char c)
-{
-    char l = ascii_lower(c);
-    return ascii_digit(c) || (l >= 'a' && l <= 'z');
-}
-
-bool str_ieq(struct str a, struct str b)
-{
-    if (a.n != b.n) return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i])) return false;
+    for (size_t i = 0; i < n; i++)
+        if (ascii_lower(a[i]) != ascii_lower(b[i])) return false;
     return true;
-}
-
-bool str_is(struct str a, const char *b)
-{
-    return str_eq(a, str_of(b));
 }
 
 bool str_starts(struct str a, const char *prefix)

@@ -14,10 +14,53 @@ struct str {
 /* For printf("%.*s", STR_ARG(s)). */
 #define STR_ARG(s) (int)(s).n, (s).p
 
-struct str str_of(const char *s); /* NULL gives the empty slice */
-bool str_eq(struct str a, struct str b);
-bool str_ieq(struct str a, struct str b); /* ASCII case ignored */
-bool str_is(struct str a, const char *b);
+/* Inline: with a literal the compiler knows the length, and these run for every header line of every request. */
+
+/* NULL gives the empty slice. */
+static inline struct str str_of(const char *s)
+{
+    return (struct str){s ? s : "", s ? strlen(s) : 0};
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool str_is(struct str a, const char *b)
+{
+    return str_eq(a, str_of(b));
+}
+
+static inline char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+static inline bool ascii_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static inline bool ascii_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool ascii_alnum(char c)
+{
+    char l = ascii_lower(c);
+    return ascii_digit(c) || (l >= 'a' && l <= 'z');
+}
+
+bool str_ieq_bytes(const char *a, const char *b, size_t n);
+
+/* ASCII case ignored. */
+static inline bool str_ieq(struct str a, struct str b)
+{
+    return a.n == b.n && str_ieq_bytes(a.p, b.p, a.n);
+}
+
 bool str_starts(struct str a, const char *prefix);
 bool str_ends(struct str a, const char *suffix);
 /* ASCII case ignored; `needle` must be lower case. */
@@ -28,11 +71,6 @@ bool str_split(struct str *rest, char sep, struct str *part);
 char *str_dup(struct str s);
 /* Copies what fits and always terminates; returns false when it was cut. */
 bool str_copy(char *to, size_t size, struct str s);
-
-char ascii_lower(char c);
-bool ascii_space(char c);
-bool ascii_digit(char c);
-bool ascii_alnum(char c);
 
 /* Decimal digits only, no sign, no blanks, no overflow, whole slice. */
 bool str_u64(struct str s, uint64_t *out);

@@ -23,13 +23,16 @@ struct snap_model {
     unsigned context;
     bool banned, ban_from_file;
     bool in_catalog;
+    bool other; /* no model of its own: the names that were never accepted, counted together */
     struct rates rates;
     uint64_t ok, failed;
     int64_t ttft_ms; /* -1 unknown */
     unsigned keys_usable;
-    char breaker[16]; /* "closed", "open", "half-open"; "" not known */
-    char trouble[48]; /* why it is not closed; "" it is */
-    unsigned waiting; /* requests in line for a key */
+    char breaker[16];          /* "closed", "open", "half-open"; "" not known */
+    char trouble[48];          /* why it is not closed; "" it is */
+    enum verdict trouble_kind; /* the same, for words in another language */
+    int64_t probe_ms;          /* open: to the next probe when the snapshot was made */
+    unsigned waiting;          /* requests in line for a key */
 };
 
 /* STEP names of a running request (proxy/steps.h), or "done". */
@@ -56,9 +59,11 @@ struct snapshot {
     char listen[256];   /* "127.0.0.1:7860, [::1]:7860" */
     char base_url[280]; /* for clients: "http://127.0.0.1:7860/v1" */
     char upstream_url[1024];
-    char upstream_trouble[200]; /* why the platform cannot be reached; "" fine */
-    char breaker[16];           /* of the whole upstream: "closed", "open", "half-open"; "" not known */
-    unsigned waiting;           /* requests in line for a key */
+    char upstream_trouble[200];                /* why the platform cannot be reached; "" fine */
+    char breaker[16];                          /* of the whole upstream: "closed", "open", "half-open"; "" not known */
+    enum verdict breaker_kind;                 /* unless closed: what every account got */
+    int64_t breaker_open_ms, breaker_probe_ms; /* open for so long; to the next probe */
+    unsigned waiting;                          /* requests in line for a key */
     char state_dir[512], conf_path[512];
     bool draining;
     int64_t drain_left_ms;

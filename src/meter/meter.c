@@ -21,7 +21,7 @@
 
 enum { TTFT_SCALE = 16, TTFT_WEIGHT = 8, IDLE_MS = 24 * 3600 * 1000 };
 
-#define OTHER "(other)"
+#define OTHER METER_OTHER
 
 struct entity {
     char *name;
@@ -94,12 +94,16 @@ static struct entity *entity_new(struct table *t, const char *name, mono_t now)
     return e;
 }
 
+static bool has_room(const struct table *t)
+{
+    return t->count + (map_get(&t->by_name, STR(OTHER)) ? 0 : 1) < t->max;
+}
+
 /* The entity of that name; a new one when `may_make`; else that of "(other)", for which one place is kept. */
 static struct entity *entity_of(struct table *t, const char *name, bool may_make, mono_t now)
 {
     struct entity *e = map_get(&t->by_name, str_of(name));
-    bool room = t->count + (map_get(&t->by_name, STR(OTHER)) ? 0 : 1) < t->max;
-    if (!e && may_make && *name && (room || drop_idle(t, now))) e = entity_new(t, name, now);
+    if (!e && may_make && *name && (has_room(t) || drop_idle(t, now))) e = entity_new(t, name, now);
     if (!e) e = map_get(&t->by_name, STR(OTHER));
     if (!e) e = entity_new(t, OTHER, now);
     if (e->used.ms < now.ms) e->used = now;

@@ -14,6 +14,8 @@ struct rates {
     uint64_t rpm, tpm, rpd, tpd;
 };
 
+#define METER_OTHER "(other)"
+
 struct meter_model {
     char id[MODEL_NAME_MAX + 1]; /* "(other)": names that were never accepted, or beyond the limit */
     struct rates rates;

@@ -26,7 +26,10 @@ void pairs_free(struct pairs *c)
 
 static struct str pair_name(char *out, size_t size, const char *key_id, const char *model)
 {
-    snprintf(out, size, "%s %s", key_id, model);
+    size_t n = strlen(key_id);
+    memcpy(out, key_id, n);
+    out[n++] = ' ';
+    str_copy(out + n, size - n, str_of(model));
     return str_of(out);
 }
 

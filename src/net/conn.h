@@ -19,6 +19,7 @@ enum {
     LINGER_MS = 2000,
     STEPS_PER_TURN = 96,          /* of one connection, then the others get their turn */
     BODY_PER_STEP = 256 * 1024,   /* most bytes of one recv() */
+    BODY_BELIEVED = 64 * 1024,    /* from here on a body's buffer grows faster */
     BODY_RATE_MIN = 1024,         /* bytes a second, once body_timeout has passed since a body's beginning */
     CHUNKED_CHARGE = 1024 * 1024, /* a chunked body is charged in steps of this */
 };
@@ -148,6 +149,8 @@ bool conn_step_body(struct conn *c);
 bool conn_step_linger(struct conn *c);
 void conn_next_request(struct conn *c); /* drops the finished request's bytes */
 bool conn_has_input(const struct conn *c);
+/* A long answer has begun and needs the request's head no more: 5 KB less a stream. Keeps what was read beyond it. */
+void conn_drop_head(struct conn *c);
 
 /* conn_out.c */
 static inline size_t conn_out_len(const struct conn *c)

@@ -128,6 +128,11 @@ static void give_idle_input(struct conn *c)
     c->in = NULL;
 }
 
+void conn_drop_head(struct conn *c)
+{
+    if (c->body_done) give_idle_input(c); /* else the connection closes after the answer, and the head says how */
+}
+
 bool conn_step_head(struct conn *c)
 {
     if (conn_out_len(c) >= MAX(c->server->limits.client_queue, (size_t)1)) {
@@ -248,7 +253,8 @@ static ssize_t read_sized(struct conn *c)
     struct buf *b = &c->body->bytes;
     size_t left = (size_t)c->in->head.content_length - b->len;
     size_t want = MIN(MIN(left, (size_t)BODY_PER_STEP), MAX(b->len, (size_t)BUFFER_KEPT_MAX));
-    char *to = buf_reserve(b, want);
+    /* A length costs nothing to claim: room for all of it comes once a part has come, and then without more copies. */
+    char *to = buf_reserve(b, b->len < BODY_BELIEVED ? want : MIN(left, MAX(want, 4 * b->len)));
     if (!to) {
         fail_body(c, FAULT_NO_MEMORY, 503);
         return 1;

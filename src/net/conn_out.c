@@ -196,6 +196,7 @@ void conn_start(struct conn *c, int status, struct str headers, int64_t content_
     if (!may_start(c)) return;
     out_head(c, status, headers, content_length);
     c->state = CONN_REPLY;
+    conn_drop_head(c);
     conn_kick(c);
 }
 

@@ -6,8 +6,9 @@
 
 enum {
     TEXT_MAX = 65536,
-    KEEP_ROOM = 16384, /* a larger buffer is given back */
-    OURS = 256,        /* room for the lines added here */
+    KEEP_ROOM = 16384,     /* a larger buffer is given back */
+    OURS = 256,            /* room for the lines added here */
+    EXPECT_FROM = 1 << 20, /* libcurl asks the server before larger bodies only */
 };
 
 void lines_init(struct lines *l)
@@ -69,6 +70,8 @@ bool lines_build(struct lines *l, const struct call_spec *spec, const char **why
     /* "Name:" takes out what libcurl would add by itself. */
     if (!accept && !add(l, "Accept:", why)) return false;
     if (!type && !add(l, "Content-Type:", why)) return false;
-    if (!add(l, "Expect:", why) || !add(l, "Accept-Encoding: identity", why)) return false;
+    bool large = spec->body && spec->body->bytes.len >= EXPECT_FROM; /* each line costs at each of libcurl's look-ups */
+    if (large && !add(l, "Expect:", why)) return false;
+    if (!add(l, "Accept-Encoding: identity", why)) return false;
     return !spec->auth || add(l, spec->auth, why);
 }

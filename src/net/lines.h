@@ -6,7 +6,7 @@
 
 #include "net/upstream.h"
 
-enum { LINES_NODES_MAX = 64 };
+enum { LINES_NODES_MAX = 24 };
 
 struct lines {
     struct buf text;

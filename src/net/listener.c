@@ -113,7 +113,9 @@ static void on_readable(void *arg, unsigned events)
         if (!accept_one(arg)) return;
 }
 
-static struct listener *listener_new(struct loop *l, int fd, bool is_local, const struct listener_ops *ops, void *arg)
+/* NULL: the socket can't be watched; it is closed. */
+static struct listener *listener_new(struct loop *l, int fd, bool is_local, const struct listener_ops *ops, void *arg,
+                                     struct buf *why)
 {
     struct listener *li = xcalloc(1, sizeof *li);
     li->loop = l;
@@ -123,7 +125,10 @@ static struct listener *listener_new(struct loop *l, int fd, bool is_local, cons
     li->arg = arg;
     loop_timer_init(&li->pause, l, on_pause_over, li);
     li->io = loop_io_new(l, fd, LOOP_READ, on_readable, li);
-    return li;
+    if (li->io) return li;
+    buf_printf(why, "cannot watch a listening socket: %s", strerror(errno));
+    listener_free(li);
+    return NULL;
 }
 
 /* Splits "host:port" or "[v6]:port". */
@@ -182,8 +187,8 @@ struct listener *listener_tcp(struct loop *l, const char *address, const struct 
                    errno == EADDRINUSE ? " (is another sfproxy running? choose another port with server.listen)" : "");
         return NULL;
     }
-    struct listener *li = listener_new(l, fd, false, ops, arg);
-    remember_address(li);
+    struct listener *li = listener_new(l, fd, false, ops, arg, why);
+    if (li) remember_address(li);
     return li;
 }
 
@@ -200,7 +205,11 @@ struct listener *listener_unix(struct loop *l, const char *path, const struct li
         if (fd >= 0) close(fd);
         return NULL;
     }
-    struct listener *li = listener_new(l, fd, true, ops, arg);
+    struct listener *li = listener_new(l, fd, true, ops, arg, why);
+    if (!li) {
+        unlink(path);
+        return NULL;
+    }
     li->path = xstrdup(path);
     return li;
 }

@@ -319,10 +319,10 @@ void loop_timer_init(struct loop_timer *t, struct loop *l, void (*fn)(void *), v
 void loop_timer_start(struct loop_timer *t, int64_t ms)
 {
     if (!t->event) t->event = event_new(t->loop->base, -1, 0, on_timer, t);
-    BUG_ON(!t->event);
     if (ms < 0) ms = 0;
     struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-    event_add(t->event, &tv);
+    /* It fails for want of memory only, and a timer that never fires would be a request that never ends. */
+    if (!t->event || event_add(t->event, &tv) != 0) out_of_memory();
     t->armed = true;
 }
 

@@ -77,7 +77,7 @@ void conn_set_user(struct conn *c, void *user);
 void *conn_user(const struct conn *c);
 const char *conn_peer(const struct conn *c);
 bool conn_is_local(const struct conn *c);           /* came over control.sock: the peer's uid was checked */
-const struct head *conn_head(const struct conn *c); /* NULL when it was bad */
+const struct head *conn_head(const struct conn *c); /* NULL when it was bad, and once conn_start() was called */
 bool conn_said_tls(const struct conn *c);           /* in on_fault: the bad head begins like a TLS handshake */
 
 /* Handlers are only called from the connection's own task at the end of a turn, never from inside one of these calls.

@@ -32,8 +32,10 @@
 
 enum {
     TRANSFERS_MAX = 256, /* per shard */
-    IDLE_MAX = 128,      /* pooled connections per shard */
-    EMPTY_MS = 60000,    /* an empty shard above the first is kept this long */
+    /* Connections of a shard, idle ones and those in use: libcurl counts both. Less than TRANSFERS_MAX would have a
+     * shard with many long streams close each connection that becomes idle, and every short request connect anew. */
+    CONNECTIONS_MAX = TRANSFERS_MAX + 128,
+    EMPTY_MS = 60000, /* an empty shard above the first is kept this long */
 };
 
 struct sock {
@@ -144,7 +146,10 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     struct shards *all = user;
     int fd = socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
     if (fd < 0) return CURL_SOCKET_BAD;
-    BUG_ON(sock_find(all, fd) != NULL);
+    /* The kernel gives this number out, so whatever stands at it is gone: libcurl may name a socket once more after it
+     * closed it, for example when a connect timed out. */
+    struct sock *stale = sock_find(all, fd);
+    if (stale) sock_drop(stale);
     sock_new(all, fd, true);
     return fd;
 }
@@ -171,6 +176,8 @@ static void act(struct shard *s, curl_socket_t fd, int mask)
     struct shards *all = s->all;
     int running, left;
     CURLMcode rc = curl_multi_socket_action(s->multi, fd, mask, &running);
+    /* libcurl 7.88 then leaves a socket's entry half made: its transfer hangs, the next one there divides by zero. */
+    if (rc == CURLM_OUT_OF_MEMORY) out_of_memory();
     if (rc != CURLM_OK) LOG_LIMITED(LOG_ERROR, 5, "libcurl: %s", curl_multi_strerror(rc));
     all->ops->progress(all->arg, s);
     CURLMsg *m;
@@ -228,7 +235,7 @@ static struct shard *shard_new(struct shards *all)
     curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, s);
     curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer_cb);
     curl_multi_setopt(multi, CURLMOPT_TIMERDATA, s);
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)IDLE_MAX);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
     curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     return s;
 }

@@ -33,6 +33,7 @@
 #include "net/outcome.h"
 #include "net/reply.h"
 #include "net/shard.h"
+#include "net/urls.h"
 
 enum {
     FREE_MAX = 256,     /* easy handles kept for reuse */
@@ -52,6 +53,7 @@ struct upstream {
     struct loop_task task;
     struct list spare;
     unsigned spares, count;
+    struct urls urls;
 };
 
 struct call {
@@ -75,6 +77,7 @@ struct call {
     uint64_t bytes_down;
     struct body *body;
     struct addrs *addrs;
+    struct parsed_url *url;
     struct reply reply;
     struct lines lines;
     struct curl_slist resolve;
@@ -272,6 +275,8 @@ static void call_recycle(struct call *c)
     list_remove(&c->sending);
     list_remove(&c->node);
     lines_wipe(&c->lines);
+    url_put(c->url);
+    c->url = NULL;
     if (!c->easy || u->spares >= FREE_MAX) {
         body_put(c->body);
         addrs_put(c->addrs);
@@ -283,6 +288,7 @@ static void call_recycle(struct call *c)
         set_fixed(c);
         set_options(c);
     }
+    curl_easy_setopt(c->easy, CURLOPT_CURLU, NULL);
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(c->easy, CURLOPT_RESOLVE, NULL);
     curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, NULL);
@@ -434,6 +440,14 @@ static void set_body(struct call *c, const struct call_spec *spec)
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, plain ? NULL : spec->method);
 }
 
+/* As text too: that is what libcurl goes by when it sends a request again. */
+static bool set_url(struct call *c, const char *url)
+{
+    c->url = urls_get(&c->up->urls, url);
+    curl_easy_setopt(c->easy, CURLOPT_CURLU, url_parts(c->url));
+    return curl_easy_setopt(c->easy, CURLOPT_URL, url) == CURLE_OK;
+}
+
 struct call *upstream_start(struct upstream *u, const struct call_spec *spec, const struct call_ops *ops, void *arg)
 {
     struct call *c = call_take(u);
@@ -443,7 +457,7 @@ struct call *upstream_start(struct upstream *u, const struct call_spec *spec, co
     u->count++;
     if (spec->body) c->body = body_get(spec->body);
     if (spec->addrs) c->addrs = addrs_get(spec->addrs);
-    if (!c->easy || curl_easy_setopt(c->easy, CURLOPT_URL, spec->url) != CURLE_OK) {
+    if (!c->easy || !set_url(c, spec->url)) {
         give_up(c, CALL_INTERNAL, "libcurl has no memory for one more transfer");
     } else if (c->addrs && c->addrs->failed) {
         give_up(c, CALL_DNS, "the upstream's name has no address yet");
@@ -571,6 +585,7 @@ void upstream_free(struct upstream *u)
         call_destroy(c);
     }
     shards_free(u->shards);
+    urls_free(&u->urls);
     loop_task_cancel(u->loop, &u->task);
     options_drop(&u->options);
     free(u);
@@ -578,7 +593,11 @@ void upstream_free(struct upstream *u)
 
 bool upstream_global_init(struct buf *why)
 {
-    unsetenv("SSLKEYLOGFILE"); /* libcurl would write the session keys there */
+    /* libcurl would write the session keys to the first, and send keys through the others if an option failed to set.
+     */
+    static const char *const never[] = {"SSLKEYLOGFILE", "http_proxy", "https_proxy",
+                                        "HTTPS_PROXY",   "all_proxy",  "ALL_PROXY"};
+    for (size_t i = 0; i < ARRAY_LEN(never); i++) unsetenv(never[i]);
     CURLcode rc = curl_global_init(CURL_GLOBAL_DEFAULT);
     if (rc != CURLE_OK) {
         buf_printf(why, "libcurl does not start: %s", curl_easy_strerror(rc));

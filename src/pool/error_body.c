@@ -290,6 +290,18 @@ static void hide_keys(char *text)
     }
 }
 
+bool error_body_likely(struct str body)
+{
+    size_t left = MIN(body.n, (size_t)BODY_MAX);
+    const char *end = body.p + left;
+    for (const char *q = body.p; left && (q = memchr(q, '"', left)); left = (size_t)(end - ++q)) {
+        left = (size_t)(end - q);
+        if (left >= 7 && memcmp(q, "\"error\"", 7) == 0) return true;
+        if (left >= 6 && memcmp(q, "\"code\"", 6) == 0) return true;
+    }
+    return false;
+}
+
 size_t error_body_read(struct str body, struct upstream_error *out, char text[ERROR_TEXT_MAX])
 {
     struct text_out t = {text, 0, ERROR_TEXT_MAX};

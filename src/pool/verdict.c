@@ -162,8 +162,13 @@ static enum verdict judge(unsigned group, const struct upstream_error *e, struct
 enum verdict verdict_of_answer(int status, bool json, struct str body, struct upstream_error *out)
 {
     char text[ERROR_TEXT_MAX];
+    bool success = status >= 200 && status <= 299;
+    if (success && (!json || !error_body_likely(body))) {
+        *out = (struct upstream_error){0};
+        return VERDICT_OK;
+    }
     size_t n = error_body_read(json ? body : STR(""), out, text);
-    if (status < 200 || status > 299) return judge(group_of(status), out, (struct str){text, n});
+    if (!success) return judge(group_of(status), out, (struct str){text, n});
     bool coded = out->code && out->code != 20000 && !out->has_data;
     if (!out->is_object || (!out->has_error && !coded)) return VERDICT_OK;
     return judge(IN_OK, out, (struct str){text, n});
@@ -172,6 +177,8 @@ enum verdict verdict_of_answer(int status, bool json, struct str body, struct up
 enum verdict verdict_of_event(struct str data, struct upstream_error *out)
 {
     char text[ERROR_TEXT_MAX];
+    *out = (struct upstream_error){0};
+    if (!error_body_likely(data)) return VERDICT_OK;
     size_t n = error_body_read(data, out, text);
     bool coded = out->code && out->code != 20000 && !out->has_type_or_choices;
     if (!out->is_object || (!out->has_error && !coded)) return VERDICT_OK;

@@ -68,7 +68,7 @@ struct upstream_error {
 /* Reads at most the first 64 KiB. */
 void upstream_error_read(struct str body, struct upstream_error *out);
 /* Verdict of a complete non-stream answer (or its first 64 KiB). `json`: the content type is JSON-like or text; a
- * binary body is judged by its status alone. */
+ * binary body is judged by its status alone. *out says something only about what is no good answer. */
 enum verdict verdict_of_answer(int status, bool json, struct str body, struct upstream_error *out);
 /* Verdict of the first event of a stream (its data): OK unless it has `error`, or `code` and no `choices`/`type`. */
 enum verdict verdict_of_event(struct str data, struct upstream_error *out);

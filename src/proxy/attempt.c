@@ -157,7 +157,7 @@ void attempt_start(struct exchange *e)
 static void record_try(struct exchange *e, enum verdict v)
 {
     if (e->tries >= RECORD_TRIES) return;
-    if (!e->try_list) e->try_list = xmalloc(RECORD_TRIES * sizeof *e->try_list);
+    e->try_list = xrealloc(e->try_list, e->tries + 1u, sizeof *e->try_list);
     struct try_record *t = &e->try_list[e->tries++];
     int64_t now = mono_us();
     str_copy(t->key_id, sizeof t->key_id, str_of(e->lease.key_id));
@@ -350,10 +350,21 @@ static void gate_decide(struct exchange *e, enum verdict v)
     }
 }
 
+/* Nobody's fault but this machine's: no verdict on the key, no further try. */
+static void no_memory_for_answer(struct exchange *e)
+{
+    attempt_end(e, VERDICT_CANCELLED);
+    answer_error(e, ERR_busy_memory, "there is no memory for the platform's answer, try again soon", 2000,
+                 END_UPSTREAM_ERROR);
+}
+
 static bool collect(struct exchange *e, struct str data)
 {
     bool stream = e->gate == GATE_EVENT;
-    buf_add_str(&e->gate_bytes, data);
+    if (!buf_add_str(&e->gate_bytes, data)) {
+        no_memory_for_answer(e);
+        return true;
+    }
     e->last_data = loop_now(e->p->loop);
     if (stream) {
         tap_stream(&e->tap, data, mono_us());

@@ -66,8 +66,10 @@ static struct exchange *take_spare(struct proxy *p)
     p->spare = (struct exchange *)e->node.next;
     p->spare_count--;
     struct loop_timer timer = e->timer;
+    mono_t timer_at = e->timer_at;
     memset(e, 0, sizeof *e);
     e->timer = timer;
+    e->timer_at = timer_at;
     return e;
 }
 
@@ -90,7 +92,11 @@ static struct exchange *exchange_new(struct proxy *p, struct conn *c, const stru
     p->next_id += ID_STEP;
     e->conn = c;
     e->conf = conf_get(p->conf);
-    e->route = *route;
+    e->route.kind = route->kind;
+    e->route.body = route->body;
+    e->route.dialect = route->dialect;
+    e->route.upload = route->upload;
+    e->route.path = xstrdup(route->path);
     str_copy(e->client, sizeof e->client, str_of(client));
     e->begun = loop_now(p->loop);
     e->begun_wall = wall_now();
@@ -283,7 +289,10 @@ void exchange_pick(struct exchange *e)
     e->phase_deadline = (mono_t){0};
     if (!e->p->addrs || e->p->addrs->failed) {
         exchange_leave_line(e);
-        wait_for_address(e);
+        if (keypool_count(e->p->shared->pool))
+            wait_for_address(e);
+        else
+            answer_no_key(e, &(struct pick){.result = PICK_NO_KEYS});
         return;
     }
     acquire(e, &pick);
@@ -326,7 +335,8 @@ static void earlier(mono_t *t, mono_t other)
     if (other.ms && (!t->ms || other.ms < t->ms)) *t = other;
 }
 
-/* Lazy: a timer that fires too early looks again; only an earlier deadline needs a new start. */
+/* Lazy: a timer that fires too early looks again; only an earlier deadline needs a new start. A request that is over
+ * leaves it armed for the exchange's next one: libevent's heap is not touched for each request. */
 void exchange_timer_arm(struct exchange *e)
 {
     mono_t next = {0}, now = loop_now(e->p->loop);
@@ -343,8 +353,9 @@ void exchange_timer_arm(struct exchange *e)
 static void on_timer(void *arg)
 {
     struct exchange *e = arg;
-    mono_t now = loop_now(e->p->loop);
     e->timer_at = (mono_t){0};
+    if (e->magic != EXCHANGE_MAGIC) return; /* between two requests */
+    mono_t now = loop_now(e->p->loop);
     if (e->step == STEP_WAIT && e->ticket && now.ms >= e->phase_deadline.ms) {
         list_remove(&e->wait_node);
         exchange_pick(e);
@@ -371,7 +382,9 @@ static void exchange_free(struct proxy *p, struct exchange *e)
     buf_free(&e->reply_headers);
     tap_free(&e->tap);
     free(e->try_list);
+    free(e->route.path);
     e->try_list = NULL;
+    e->route.path = NULL;
     e->magic = 0;
     if (p->spare_count >= SPARE_MAX) {
         loop_timer_destroy(&e->timer);

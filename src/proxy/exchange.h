@@ -37,7 +37,13 @@ struct exchange {
     char request_id[129]; /* ours, or the client's when it is safe */
     struct conn *conn;    /* NULL once the client is gone or the reply is complete */
     struct conf *conf;    /* the configuration this request began with */
-    struct route route;
+    struct {
+        enum route_kind kind;
+        enum body_kind body;
+        enum dialect dialect;
+        bool upload;
+        char *path; /* ours */
+    } route;        /* struct route has room for the longest path: 1 KB a stream */
     char client[CLIENT_NAME_MAX + 1];
     mono_t begun;
     wall_t begun_wall;
@@ -70,7 +76,7 @@ struct exchange {
     uint32_t tried[TRIED_MAX];
     size_t tried_count;
     uint8_t tries;
-    struct try_record *try_list; /* room for RECORD_TRIES, made when the first try is over: 2 KB less a stream */
+    struct try_record *try_list; /* of exactly `tries` */
     enum verdict last_verdict;
     struct upstream_error last_error;
     char last_sentence[200];   /* of a failed connection */
@@ -87,7 +93,7 @@ struct exchange {
 
     /* Deadlines; ms 0 = none. One timer that looks at all of them. */
     struct loop_timer timer;
-    mono_t timer_at; /* when it will fire, 0 unarmed */
+    mono_t timer_at; /* when it will fire, 0 unarmed; it stays armed beyond the request's end, for the next one */
     mono_t total_deadline, phase_deadline, gate_deadline, comment_at;
     mono_t last_data; /* for the idle timeout while streaming */
 };

@@ -65,10 +65,17 @@ static bool under(const char *path, const char *base)
     return strncmp(path, base, n) == 0 && path[n] == '/';
 }
 
+static const char *without_v1(const char *path)
+{
+    while (under(path, "/v1")) path += 3;
+    return path;
+}
+
 bool route_path(struct str path, bool strip_v1, char *out, size_t size)
 {
     if (!collapse(path, out, size) || has_dot_segment(out)) return false;
-    while (strip_v1 && under(out, "/v1")) memmove(out, out + 3, strlen(out + 3) + 1);
+    const char *rest = without_v1(out);
+    if (strip_v1 && rest != out) memmove(out, rest, strlen(rest) + 1);
     return true;
 }
 
@@ -117,13 +124,13 @@ static void fill(struct route *out, const struct row *r, const char *path)
     out->body = r->body;
     out->dialect = r->dialect;
     out->upload = r->upload;
-    snprintf(out->path, sizeof out->path, "%s", path + 1);
+    str_copy(out->path, sizeof out->path, str_of(path + 1));
 }
 
 enum route_result route_find(const struct head *h, struct route *out, const char **allow)
 {
     static const struct row forward = {NULL, "", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true};
-    char whole[1024], path[1024], plain[1024];
+    char whole[1024], plain[1024];
     struct str asked = h->path;
     bool escaped = memchr(asked.p, '%', asked.n) != NULL;
     *allow = NULL;
@@ -131,8 +138,8 @@ enum route_result route_find(const struct head *h, struct route *out, const char
         if (!unescape(asked, plain, sizeof plain)) return ROUTE_NOT_FOUND;
         asked = str_of(plain);
     }
-    if (!route_path(asked, false, whole, sizeof whole) || !route_path(asked, true, path, sizeof path))
-        return ROUTE_NOT_FOUND;
+    if (!route_path(asked, false, whole, sizeof whole)) return ROUTE_NOT_FOUND;
+    const char *path = without_v1(whole);
     if (escaped && !under(path, "/models")) return ROUTE_NOT_FOUND;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct row *r = &rows[i];
@@ -150,6 +157,6 @@ enum route_result route_find(const struct head *h, struct route *out, const char
     }
     out->kind = ROUTE_KIND_OWN;
     out->dialect = DIALECT_OPENAI;
-    snprintf(out->path, sizeof out->path, "%s", whole + 1);
+    str_copy(out->path, sizeof out->path, str_of(whole + 1));
     return ROUTE_FOUND;
 }

@@ -138,8 +138,6 @@ void settle(struct exchange *e, enum end_reason end)
         atomic_fetch_sub_explicit(&p->in_flight, 1, memory_order_relaxed);
     }
     list_remove(&e->wait_node);
-    loop_timer_stop(&e->timer);
-    e->timer_at = (mono_t){0};
     body_put(e->body);
     e->body = NULL;
     e->conn = NULL;

@@ -3,15 +3,19 @@
  * the quotes, at memchr's speed and for all names at once, exact enough for counting on every chunk of every stream. */
 #include "proxy/tap.h"
 
+enum { KEPT_MAX = 1024 };
+
 void tap_init(struct tap *t)
 {
     memset(t, 0, sizeof *t);
     sse_init(&t->sse);
+    buf_init(&t->kept, KEPT_MAX);
 }
 
 void tap_free(struct tap *t)
 {
     sse_free(&t->sse);
+    buf_free(&t->kept);
 }
 
 /* What to look for; `found` is the text right after `"name":`, blanks skipped, from the last place it stands. */
@@ -45,13 +49,6 @@ static void find_members(struct str json, struct wanted *wanted, size_t count)
     }
 }
 
-static struct str member(struct str json, const char *quoted_name)
-{
-    struct wanted w = {str_of(quoted_name), {NULL, 0}};
-    find_members(json, &w, 1);
-    return w.found;
-}
-
 /* The object at the front of `s`, braces matched outside strings; empty when there is none. */
 static struct str object_at(struct str s)
 {
@@ -77,9 +74,9 @@ static struct str object_at(struct str s)
 }
 
 /* A token count: digits only, clamped to 2^53 - 1; -1 when it is not one. */
-static int64_t count_of(struct str json, const char *quoted_name)
+static int64_t count_of(struct str at)
 {
-    struct str at = member(json, quoted_name), digits = {at.p, 0};
+    struct str digits = {at.p, 0};
     uint64_t v;
     while (digits.n < at.n && ascii_digit(at.p[digits.n])) digits.n++;
     if (!digits.n || digits.n > 20) return -1;
@@ -87,26 +84,31 @@ static int64_t count_of(struct str json, const char *quoted_name)
     return (int64_t)MIN(v, (uint64_t)(1ll << 53) - 1);
 }
 
-static int64_t first_count(struct str json, const char *a, const char *b)
+/* The first of w that is a count; -1 none. */
+static int64_t first_count(const struct wanted *w, size_t n)
 {
-    int64_t v = count_of(json, a);
-    return v >= 0 ? v : count_of(json, b);
+    int64_t v = -1;
+    for (size_t i = 0; i < n && v < 0; i++) v = count_of(w[i].found);
+    return v;
 }
 
 static struct usage usage_parse(struct str object)
 {
+    enum { IN = 0, OUT = 2, CACHED = 4, REASONING = 7, COUNT };
+    struct wanted w[COUNT] = {
+        {STR("\"prompt_tokens\""), {NULL, 0}},           {STR("\"input_tokens\""), {NULL, 0}},
+        {STR("\"completion_tokens\""), {NULL, 0}},       {STR("\"output_tokens\""), {NULL, 0}},
+        {STR("\"cached_tokens\""), {NULL, 0}},           {STR("\"prompt_cache_hit_tokens\""), {NULL, 0}},
+        {STR("\"cache_read_input_tokens\""), {NULL, 0}}, {STR("\"reasoning_tokens\""), {NULL, 0}}};
     struct usage u = {0};
-    int64_t in = first_count(object, "\"prompt_tokens\"", "\"input_tokens\"");
-    int64_t out = first_count(object, "\"completion_tokens\"", "\"output_tokens\"");
+    find_members(object, w, COUNT);
+    int64_t in = first_count(w + IN, OUT - IN), out = first_count(w + OUT, CACHED - OUT);
     if (in < 0 && out < 0) return u;
-    int64_t cached = first_count(object, "\"cached_tokens\"", "\"prompt_cache_hit_tokens\"");
-    if (cached < 0) cached = count_of(object, "\"cache_read_input_tokens\"");
-    int64_t reasoning = count_of(object, "\"reasoning_tokens\"");
     u.known = true;
     u.in = MAX(in, 0);
     u.out = MAX(out, 0);
-    u.cached = MAX(cached, 0);
-    u.reasoning = MAX(reasoning, 0);
+    u.cached = MAX(first_count(w + CACHED, REASONING - CACHED), 0);
+    u.reasoning = MAX(first_count(w + REASONING, 1), 0);
     return u;
 }
 
@@ -119,9 +121,9 @@ static bool value_is_text(struct str v)
 static void see_usage(struct tap *t, struct str value)
 {
     struct str object = object_at(value);
-    if (!object.n || object.n > sizeof t->last_usage) return;
-    memcpy(t->last_usage, object.p, object.n);
-    t->last_usage_len = object.n;
+    if (!object.n || object.n > KEPT_MAX) return;
+    buf_reset(&t->kept);
+    buf_add_str(&t->kept, object);
 }
 
 static void on_event(void *arg, const struct sse_event *e)
@@ -143,7 +145,7 @@ static void on_event(void *arg, const struct sse_event *e)
     if (str_is(e->type, "error") || value_is_text(w[ERROR].found) || object_at(w[ERROR].found).n) t->error_seen = true;
     if (value_is_text(w[FINISH].found) || value_is_text(w[STOP].found)) t->complete = true;
     see_usage(t, w[USAGE].found);
-    if (str_is(e->type, "message_start")) t->base = usage_parse((struct str){t->last_usage, t->last_usage_len});
+    if (str_is(e->type, "message_start")) t->base = usage_parse(buf_str(&t->kept));
 }
 
 static void note_time(struct tap *t, uint64_t events_before, int64_t now_us)
@@ -169,23 +171,17 @@ void tap_finish(struct tap *t, int64_t now_us)
 
 void tap_body(struct tap *t, struct str bytes)
 {
-    size_t room = sizeof t->last_usage;
     t->is_body = true;
-    if (bytes.n >= room) {
-        memcpy(t->last_usage, bytes.p + bytes.n - room, room);
-        t->last_usage_len = room;
-        return;
-    }
-    size_t keep = MIN(t->last_usage_len, room - bytes.n);
-    memmove(t->last_usage, t->last_usage + t->last_usage_len - keep, keep);
-    if (bytes.n) memcpy(t->last_usage + keep, bytes.p, bytes.n);
-    t->last_usage_len = keep + bytes.n;
+    if (bytes.n > KEPT_MAX) bytes = (struct str){bytes.p + bytes.n - KEPT_MAX, KEPT_MAX};
+    size_t all = t->kept.len + bytes.n;
+    if (all > KEPT_MAX) buf_consume(&t->kept, all - KEPT_MAX);
+    buf_add_str(&t->kept, bytes);
 }
 
 struct usage tap_usage(const struct tap *t)
 {
-    if (t->is_body) return usage_of_answer((struct str){t->last_usage, t->last_usage_len});
-    struct usage u = usage_parse((struct str){t->last_usage, t->last_usage_len});
+    if (t->is_body) return usage_of_answer(buf_str(&t->kept));
+    struct usage u = usage_parse(buf_str(&t->kept));
     if (!t->base.known) return u;
     if (!u.known) return t->base;
     u.in = MAX(u.in, t->base.in); /* an Anthropic message_delta counts the output only */
@@ -195,7 +191,8 @@ struct usage tap_usage(const struct tap *t)
 
 struct usage usage_of_answer(struct str body)
 {
-    struct usage u = usage_parse(object_at(member(body, "\"usage\"")));
-    if (!u.known) u = usage_parse(object_at(member(body, "\"tokens\"")));
-    return u;
+    struct wanted w[] = {{STR("\"usage\""), {NULL, 0}}, {STR("\"tokens\""), {NULL, 0}}};
+    find_members(body, w, ARRAY_LEN(w));
+    struct usage u = usage_parse(object_at(w[0].found));
+    return u.known ? u : usage_parse(object_at(w[1].found));
 }

@@ -9,8 +9,7 @@
 
 struct tap {
     struct sse_reader sse;
-    char last_usage[1024]; /* stream: the last usage object, parsed when asked for; body: the last bytes */
-    size_t last_usage_len;
+    struct buf kept; /* stream: the last usage object, parsed when asked for; body: the last bytes */
     bool is_body;
     struct usage base; /* what an Anthropic message_start said */
     bool complete;     /* the stream's end was announced */

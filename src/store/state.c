@@ -128,6 +128,14 @@ static bool open_database(struct state *s, struct buf *why)
     return s->db && statedb_load_settings(s->db, &s->settings, why);
 }
 
+/* What a process left that was killed while it saved the keys: they are nowhere but in `keys`. */
+static void remove_leftover(const struct state *s)
+{
+    char *path = xasprintf("%s.tmp", s->keys_path);
+    unlink(path);
+    free(path);
+}
+
 struct state *state_open(const char *dir, const char *listen, struct buf *why)
 {
     struct state *s = xcalloc(1, sizeof *s);
@@ -137,7 +145,10 @@ struct state *state_open(const char *dir, const char *listen, struct buf *why)
     s->socket_path = xasprintf("%s/control.sock", dir);
     s->lock_path = xasprintf("%s/lock", dir);
     s->keys_path = xasprintf("%s/keys", dir);
-    if (prepare_directory(s, why) && take_lock(s, listen, why) && open_database(s, why)) return s;
+    if (prepare_directory(s, why) && take_lock(s, listen, why) && open_database(s, why)) {
+        remove_leftover(s);
+        return s;
+    }
     state_close(s);
     return NULL;
 }

@@ -7,6 +7,10 @@ a  a 1 KB POST answered with 2 KB of JSON, 64 keep-alive connections: CPU per re
 b  the same at concurrency 1, everything on one CPU: latency above that of the stand-in alone
 c  a 1 MB body (the picture first, "model" behind it), 8 connections: CPU per request
 d  event streams of 200-byte chunks, all read to their end: CPU per chunk, lost chunks, latency, memory per stream
+   (d2000: that many, whatever --streams says)
+e  CPU of a small request while 6 000 others wait for their first byte, and alone
+f  a client leaves: milliseconds until the stand-in sees its request given up
+g  memory of clients that read a large answer slowly
 
 Every figure comes from a freshly started proxy with one worker. The proxy has CPU 0, load generator and stand-in CPU 1
 (part b: all on CPU 1). Only what stands in one table may be compared: the machine itself changes from minute to minute.
@@ -26,6 +30,8 @@ import sys
 import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+
+import scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/bench"
@@ -200,12 +206,13 @@ class Bench:
             wait_until_serving(port, proxy)
             pin(proxy.pid, cpu)
             self.load("req", "--model", "bench/json-200", "-c", 8, "-n", 400, port=port)
-            self.results.setdefault(key, []).append(self.load(*args, port=port, pid=proxy.pid))
+            result = args(self, port, proxy.pid) if callable(args) else self.load(*args, port=port, pid=proxy.pid)
+            self.results.setdefault(key, []).append(result)
         finally:
             proxy.stop()
 
     def plan(self):
-        """(part, arguments of load, also direct, CPU of the proxy)"""
+        """(part, arguments of load or a scene, also direct, CPU of the proxy)"""
         t = self.options.seconds
         small = ("--model", "bench/json-2048", "-b", 1024, "-t", t)
         for part in self.options.parts.split(","):
@@ -215,11 +222,13 @@ class Bench:
                 yield "b", ("req", *small, "-c", 1), True, LOAD_CPU
             elif part == "c":
                 yield "c", ("req", "--model", "bench/json-200", "-b", 1 << 20, "-c", 8, "-t", t), False, PROXY_CPU
-            elif part == "d":
-                for streams in map(int, self.options.streams.split(",")):
+            elif part in scenes.SCENES:
+                yield part, scenes.SCENES[part], False, PROXY_CPU
+            elif part == "d" or (part[0] == "d" and part[1:].isdigit()):
+                for streams in map(int, (part[1:] or self.options.streams).split(",")):
                     yield f"d{streams}", stream_arguments(streams, t), False, PROXY_CPU
             else:
-                raise SystemExit(f"bench: there is no part {part}; a, b, c and d are there")
+                raise SystemExit(f"bench: there is no part {part}; a to g are there")
 
     def run(self):
         standin = Process([str(ROOT / "build/standin"), "--port", str(self.upstream)], LOAD_CPU, "standin.out")
@@ -236,8 +245,8 @@ class Bench:
         print(" " * 60, end="\r", file=sys.stderr)
 
     def median(self, part, name, figure):
-        rows = self.results.get((part, name))
-        return statistics.median(figure(r) for r in rows) if rows else None
+        figures = [figure(r) for r in self.results.get((part, name), [])]
+        return statistics.median(figures) if figures and None not in figures else None
 
     def table(self, part, columns, names):
         """columns: (title, figure of one result, digits, also as a ratio to nginx)"""
@@ -247,7 +256,7 @@ class Bench:
             cells = [name]
             for _, figure, digits, with_ratio in columns:
                 value, reference = self.median(part, name, figure), self.median(part, REFERENCE, figure)
-                text = f"{value:,.{digits}f}" if value is not None else ""
+                text = f"{value:,.{digits}f}" if value is not None else "not seen"
                 if with_ratio and reference and value is not None:
                     text += f" ({value / reference:.2f})"
                 cells.append(text)
@@ -274,12 +283,17 @@ class Bench:
             rate = stream_rate(int(part[1:]))
             out += [f"**(d) {int(part[1:]):,} event streams, {rate} chunks a second each, 200 bytes a chunk**", ""]
             out += self.table(part, STREAM_COLUMNS, names) + [""]
+        for part in sorted(parts & set(scenes.SCENES)):
+            out += [scenes.TITLES[part], ""] + self.table(part, scenes.COLUMNS[part], names) + [""]
         return "\n".join(out + [self.small_print()])
 
     def small_print(self):
+        counts = [len(rows) for rows in self.results.values()]
+        least, most = min(counts), max(counts)
+        rounds = f"{most} round{'s' * (most > 1)}" + (f" (some parts: {least})" if least < most else "")
         errors = sum(r["errors"] for rows in self.results.values() for r in rows)
         text = (
-            f"Median of {self.options.reps} rounds, interleaved, each with a freshly started proxy; one worker "
+            f"Median of {rounds}, interleaved, each with a freshly started proxy; one worker "
             "(`server.workers = 1`, one nginx process, one HAProxy thread). nginx: `proxy_buffering off`, keep-alive "
             "upstream, one Authorization header set; HAProxy: `http-reuse always`, `option http-no-delay`, the same header. On in sfproxy: 10 "
             "keys in the pool, client key check, whole body read and scanned for the model, answer judged before it is "

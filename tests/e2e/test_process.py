@@ -115,6 +115,12 @@ def test_idle_connections_do_not_hold_it_up(proxy):
     kept.close()
 
 
+def test_without_keys_the_answer_says_so_even_without_an_address(start):
+    p = start([], upstream="http://nothing.invalid", tested=False)
+    status, _, body = p.chat()
+    assert (status, json.loads(body)["error"]["code"]) == (503, "no_keys")
+
+
 def test_sigterm_while_the_platform_is_silent_in_dns(start):
     p = start([key("k")], upstream="http://nothing.invalid", tested=False)
     wires = [Wire(p, CHAT) for _ in range(3)]

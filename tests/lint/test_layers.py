@@ -21,7 +21,7 @@ BELOW = {
 }
 LIBRARIES = {
     r"cjson/.*": {"src/admin/api.c", "src/cli_text.h", "src/conf/environment.c", "src/proxy/probe.c"},
-    r"curl/.*": {"src/net/lines.h", "src/net/outcome.h", "src/net/shard.h", "src/cli.c", "src/cli_http.c"},
+    r"curl/.*": {"src/net/lines.h", "src/net/outcome.h", "src/net/shard.h", "src/net/urls.h", "src/cli.c", "src/cli_http.c"},
     r"event2?/.*": {"src/net/loop.c"},
     r"sqlite3\.h": {"src/store/statedb_int.h"},
     r"openssl/.*": {"src/base/secret.c"},

@@ -2,7 +2,7 @@
  * dialog and way out can be looked at and tested without a proxy. Deterministic with --seed and --step.
  *
  *   fake_screen [--seed N] [--keys N] [--frozen] [--readonly] [--privacy] [--lang en|zh] [--graph ascii] [--theme N]
- *               [--big-delay] [--heartbeat FILE]
+ *               [--outage upstream|model] [--heartbeat FILE]
  *
  * Lines on the commands' way are appended to $FAKE_LOG when it is set: the tests read there what the screen asked for.
  * SIGUSR1 writes a line to stderr; SIGUSR2 crashes with SIGSEGV; SIGTERM stops like a drained proxy. The main thread is
@@ -43,7 +43,7 @@ struct control {
     int64_t req_1s[RING_SECONDS], tok_1s[RING_SECONDS], req_10s[RING_TENS], tok_10s[RING_TENS], req_60s[RING_MINUTES],
         tok_60s[RING_MINUTES];
     struct snap_progress progress;
-    bool readonly, frozen, draining, stop;
+    bool readonly, frozen, draining, stop, upstream_down, model_down;
     int exit_code;
     mono_t born;
     FILE *trace;
@@ -365,6 +365,13 @@ static struct snapshot *build(void)
         m->failed = i % 4 ? 0 : i;
         m->ttft_ms = i % 7 ? (int64_t)(200 + i * 31) : -1;
         m->keys_usable = i == 12 ? 0 : (unsigned)fake.key_count;
+        str_copy(m->breaker, sizeof m->breaker, STR("closed"));
+        if (fake.model_down && (i == 2 || i == 20)) {
+            str_copy(m->breaker, sizeof m->breaker, i == 2 ? STR("half-open") : STR("open"));
+            str_copy(m->trouble, sizeof m->trouble, str_of(verdict_sentence(m->trouble_kind = VERDICT_BUSY)));
+            m->probe_ms = i == 2 ? 0 : 8000;
+            m->waiting = i == 20 ? 3 : 0;
+        }
     }
     s->requests = xcalloc(fake.request_count + 1, sizeof *s->requests);
     memcpy(s->requests, fake.requests, fake.request_count * sizeof *s->requests);
@@ -376,6 +383,15 @@ static struct snapshot *build(void)
     s->log_count = fake.log_count;
     pthread_mutex_unlock(&fake.lock);
     s->progress = fake.progress;
+    s->waiting = fake.model_down ? 3 : 0;
+    str_copy(s->breaker, sizeof s->breaker, fake.upstream_down ? STR("open") : STR("closed"));
+    if (fake.upstream_down) {
+        s->breaker_kind = VERDICT_CONNECT;
+        s->breaker_open_ms = 12000;
+        s->breaker_probe_ms = 8000;
+        str_copy(s->upstream_trouble, sizeof s->upstream_trouble,
+                 STR("no connection to the platform, by every account"));
+    }
     return s;
 }
 
@@ -612,6 +628,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--readonly") == 0) o.readonly = fake.readonly = true;
         if (strcmp(argv[i], "--privacy") == 0) o.privacy = true;
         if (strcmp(argv[i], "--lang") == 0) o.lang = strcmp(v, "zh") == 0 ? 2 : 1;
+        if (strcmp(argv[i], "--outage") == 0) (strcmp(v, "model") ? &fake.upstream_down : &fake.model_down)[0] = true;
         if (strcmp(argv[i], "--graph") == 0) o.graph = 1;
         if (strcmp(argv[i], "--theme") == 0) o.theme = v[0] - '0';
     }

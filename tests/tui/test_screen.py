@@ -117,6 +117,11 @@ class Screen:
         self.tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
 
     def close(self):
+        # First, so that no sanitizer that looks for leaks at the end is cut off half-way: it would spin for ever.
+        shell = self.tmux("display", "-p", "-t", "t", "#{pane_pid}", check=False).strip()
+        pid = self.pid() if shell else None
+        if pid:
+            os.kill(pid, signal.SIGKILL)
         self.tmux("kill-server", check=False)
 
 
@@ -156,6 +161,60 @@ def test_every_size(screen, keys):
         for line in s.text().splitlines():
             assert cells(line) <= width
         assert s.pid()
+
+
+def test_a_dead_platform_is_said_everywhere(screen):
+    s = screen(args="--outage upstream")
+    s.wait(r"UPSTREAM DOWN \d+s +KEYS")
+    s.wait(r"upstream down \d+s: no connect, probe in \ds")
+    for view in "23456":
+        s.keys(view)
+        s.wait(r"UPSTREAM DOWN \d+s")
+    s.keys("1", "L")
+    s.wait(r"平台故障 \d+s +密钥")
+    s.wait(r"平台故障 \d+s：无法连接，\ds后探测")
+    s.resize(40, 12)
+    s.wait(r"平台故障 \d+s +✓")
+
+
+def test_an_overloaded_model_and_requests_in_line(screen):
+    s = screen(args="--outage model", width=200, height=50)
+    s.wait("WAITING 3")
+    s.wait("3 requests wait for a key")
+    s.wait(r"! model deepseek-ai/DeepSeek-V3: busy, probe in \ds")
+    s.wait("! model Kwai-Kolors/Kolors: busy, probing now")
+    s.keys("3")
+    s.wait(r"~ Kwai-Kolors/Kolors +probing")
+    s.wait(r"! deepseek-ai/DeepSeek-V3 +down \ds .* 3\n")
+    s.keys("/")
+    s.type("DeepSeek-V3")
+    s.keys("Enter", "Tab", "Enter")
+    s.wait(r"breaker open: busy, probe in \ds")
+    s.wait("requests in line for a key: 3")
+    s.resize(80, 24)
+    s.keys("1")
+    s.wait(r"! DeepSeek-V3 busy, probe in \ds")
+
+
+def test_graph_window_chooses_itself_until_asked(screen):
+    s = screen(width=120, height=35)
+    s.wait("1h auto")
+    for shown in ("24h", "auto", "24h"):
+        s.keys("w")
+        s.wait(f"graph window:? {shown}")
+    s.keys("w")
+    s.wait("graph window: auto")
+    assert "1h auto" in s.text()
+
+
+def test_first_page_is_read_whole_at_every_size(screen):
+    sentences = {"en": "aretested|keptin|shownonlymasked.|andtype:reload", "zh": "保存在|只以掩码显示。|再输入:reload"}
+    for lang, parts in sentences.items():
+        s = screen(args=f"--keys 0 --lang {lang}")
+        for width, height in ((60, 22), (80, 24), (120, 35)):
+            s.resize(width, height)
+            for part in parts.split("|"):
+                until(f"{part} at {width}", lambda part=part: part in re.sub(r"\s+", "", s.text()))
 
 
 def test_small_window_says_what_it_needs(screen):
@@ -344,7 +403,7 @@ def test_stderr_goes_to_the_log_view_and_back_at_the_end(screen):
 def test_a_terminal_that_is_gone_ends_the_screen(screen):
     s = screen()
     pid, trace = s.pid(), s.trace
-    s.close()
+    s.tmux("kill-server")
     until("process ended", lambda: not pathlib.Path(f"/proc/{pid}").exists())
     assert "hangup" in trace.read_text()
 

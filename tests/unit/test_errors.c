@@ -28,8 +28,7 @@ static void test_table(void **state)
     (void)state;
     for (enum error_code e = 0; e < ERR_COUNT; e++) {
         bool may = error_sdk_may_retry(e);
-        bool should = e == ERR_draining || e == ERR_busy_memory || e == ERR_queue_full ||
-                      e == ERR_upstream_unavailable;
+        bool should = e == ERR_draining || e == ERR_busy_memory || e == ERR_queue_full || e == ERR_upstream_unavailable;
         if (may != should) fail_msg("%s", error_name(e));
         assert_in_range(error_status(e), 400, 599);
     }

@@ -191,6 +191,33 @@ static void test_pages_of_all_sizes(void **state)
     }
 }
 
+static void test_open_breakers(void **state)
+{
+    (void)state;
+    for (int lang = 0; lang < PAGE_LANGS; lang++) {
+        struct buf out = BUF_INIT(PAGE_CAP);
+        struct snapshot *s = snapshot_new();
+        fill_keys(s, 4);
+        fill_rest(s, 4);
+        snprintf(s->breaker, sizeof s->breaker, "open");
+        s->breaker_kind = VERDICT_CONNECT;
+        s->breaker_probe_ms = 7500;
+        s->waiting = 3;
+        snprintf(s->models[1].breaker, sizeof s->models[1].breaker, "half-open");
+        s->models[1].trouble_kind = VERDICT_BUSY;
+        s->models[1].banned = false;
+        struct page_view v = {s, (enum page_lang)lang, false, false, "tag"};
+        page_write(&v, &out);
+        assert_true(has(&out, page_word(v.lang, WORD_upstream_down)));
+        assert_true(has(&out, verdict_word(v.lang, VERDICT_CONNECT)) && has(&out, "8s"));
+        assert_true(has(&out, page_word(v.lang, WORD_model_down)) && has(&out, page_word(v.lang, WORD_probing)));
+        assert_true(has(&out, "<i aria-hidden=\"true\">!</i>"));
+        assert_true(has(&out, page_word(v.lang, WORD_waiting)));
+        snapshot_put(s);
+        buf_free(&out);
+    }
+}
+
 static void test_login_page(void **state)
 {
     (void)state;
@@ -213,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_graph),
         cmocka_unit_test(test_every_word_is_there),
         cmocka_unit_test(test_pages_of_all_sizes),
+        cmocka_unit_test(test_open_breakers),
         cmocka_unit_test(test_login_page),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);

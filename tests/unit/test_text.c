@@ -98,9 +98,26 @@ static void input_method_letters_are_ascii(void **state)
     assert_int_equal(input_normalise(0x4E2D), 0x4E2D);
 }
 
+static void lines_are_broken_at_blanks_or_between_wide_characters(void **state)
+{
+    (void)state;
+    size_t next;
+    assert_int_equal(text_line("one two three", 8, &next), 7);
+    assert_int_equal(next, 8);
+    assert_int_equal(text_line("one two", 8, &next), 7);
+    assert_int_equal(next, 7);
+    assert_int_equal(text_line("密钥会被测试", 5, &next), 6);
+    assert_int_equal(next, 6);
+    assert_int_equal(text_line("/a/path/without/blanks", 6, &next), 6);
+    assert_int_equal(text_line("中", 1, &next), 3);
+    assert_int_equal(text_line("中文abc", 6, &next), 6);
+    assert_int_equal(text_line("", 4, &next), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_are_broken_at_blanks_or_between_wide_characters),
         cmocka_unit_test(fit_is_exact),
         cmocka_unit_test(fit_cuts_and_pads),
         cmocka_unit_test(fit_never_overruns),

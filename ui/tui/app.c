@@ -12,7 +12,7 @@ static const struct view_ops *const views[VIEW_COUNT] = {
 
 void app_init(struct app *a)
 {
-    enum { SORT_KEYS = 1, SORT_RPM_OF_MODEL = 4 };
+    enum { SORT_KEYS = 1, SORT_RPM_OF_MODEL = 5 };
     table_init(&a->keys, &keys_spec, a);
     table_init(&a->brief_keys, &keys_spec, a);
     table_init(&a->free_models, &free_spec, a);
@@ -28,7 +28,7 @@ void app_init(struct app *a)
     a->brief_keys.follow = a->top_models.follow = true;
     a->log.level = LOG_INFO;
     a->log.follow = true;
-    a->window = WINDOW_1H;
+    a->window = WINDOW_AUTO;
 }
 
 void app_free(struct app *a)
@@ -134,7 +134,6 @@ static int draw_tabs(struct app *a, struct rect r, int right_end)
 
 static void draw_top(struct app *a)
 {
-    static const char *const windows[WINDOW_COUNT] = {"1m", "1h", "24h"};
     struct rect r = app_rect(a, R_TABS);
     char when[24] = "--:--:--", left[300] = "", part[64];
     if (r.h < 1) return;
@@ -144,8 +143,9 @@ static void draw_top(struct app *a)
     put_right(&a->canvas, r.y, edge, 10, ROLE_STRONG, when);
     bool room = r.w >= 110;
     if (a->snap && room)
-        text_addf(left, sizeof left, "%s  %s %s  %s  ", a->snap->listen, tr(MSG_H_UP),
-                  num_uptime(a->snap->uptime_s + view_elapsed(a) / 1000).s, windows[a->window]);
+        text_addf(left, sizeof left, "%s  %s %s  %s%s%s  ", a->snap->listen, tr(MSG_H_UP),
+                  num_uptime(a->snap->uptime_s + view_elapsed(a) / 1000).s, view_window_name(view_window(a)),
+                  a->window == WINDOW_AUTO ? " " : "", a->window == WINDOW_AUTO ? tr(MSG_WINDOW_AUTO) : "");
     if (a->privacy && room) text_addf(left, sizeof left, "%s  ", tr(MSG_PRIVATE));
     if (a->options.readonly) text_addf(left, sizeof left, "%s  ", tr(MSG_READONLY));
     enum role role = ROLE_DIM;
@@ -216,6 +216,16 @@ static void strip_states(struct strip *s)
     s->x++;
 }
 
+/* Keys of one account share its balance. */
+static bool account_was_counted(const struct snapshot *s, size_t i)
+{
+    const char *account = s->keys[i].view.account;
+    for (size_t k = 0; k < i && account[0]; k++)
+        if (strcmp(s->keys[k].view.account, account) == 0 && s->keys[k].view.balance_origin != BALANCE_UNKNOWN)
+            return true;
+    return false;
+}
+
 static void strip_balance(struct strip *s)
 {
     const struct snapshot *snap = s->a->snap;
@@ -226,7 +236,7 @@ static void strip_balance(struct strip *s)
         const struct key_view *k = &snap->keys[i].view;
         if (k->balance_origin == BALANCE_UNKNOWN)
             unknown++;
-        else
+        else if (!account_was_counted(snap, i))
             sum += k->balance_micro, set |= k->balance_origin == BALANCE_SET;
     }
     char text[80];
@@ -237,6 +247,18 @@ static void strip_balance(struct strip *s)
     else
         snprintf(text, sizeof text, unknown ? "%s%s +%zu?" : "%s%s", set ? "<=" : "", num_money(sum).s, unknown);
     strip_pair(s, tr(MSG_H_BALANCE), text, ROLE_STRONG);
+}
+
+/* First, because nothing else matters then. */
+static void strip_upstream(struct strip *s)
+{
+    const struct snapshot *snap = s->a->snap;
+    char text[64] = "", span[32] = "";
+    if (!view_is_down(snap->breaker) && !snap->upstream_trouble[0]) return;
+    if (view_is_down(snap->breaker))
+        snprintf(span, sizeof span, "%s", num_span(snap->breaker_open_ms + view_elapsed(s->a)).s);
+    tr_with(text, sizeof text, strcmp(snap->breaker, "half-open") == 0 ? MSG_H_PROBING : MSG_H_DOWN, span, NULL);
+    strip_add(s, ROLE_BAD, text, 2);
 }
 
 static void draw_health(struct app *a)
@@ -251,9 +273,11 @@ static void draw_health(struct app *a)
     }
     const struct meter_totals *t = &a->snap->totals;
     bool wide = r.w >= 60;
+    strip_upstream(&s);
     if (wide) strip_pair(&s, tr(MSG_H_KEYS), num_plain(a->snap->key_count).s, ROLE_STRONG);
     strip_states(&s);
     if (wide) strip_pair(&s, tr(MSG_H_IN_FLIGHT), num_plain(a->snap->in_flight).s, ROLE_STRONG);
+    if (a->snap->waiting) strip_pair(&s, tr(MSG_H_WAITING), num_plain(a->snap->waiting).s, ROLE_WARN);
     strip_pair(&s, "RPM", num_si(t->rates.rpm).s, ROLE_STRONG);
     strip_pair(&s, "TPM", num_si(t->rates.tpm).s, ROLE_STRONG);
     snprintf(text, sizeof text, "%s%s", num_si(t->limited_per_min).s, tr(MSG_H_PER_MIN));
@@ -293,11 +317,10 @@ static void draw_message(struct app *a)
         tr_with(text, sizeof text, MSG_T_PROGRESS, s->progress.what, num_plain(s->progress.done).s,
                 num_plain(s->progress.total).s, num_plain(s->progress.failed).s, NULL);
         put(&a->canvas, r.y, r.x + 1, r.w - 2, ROLE_INFO, text);
-    } else if (s && (s->alarm[0] || s->upstream_trouble[0] || s->conf_error[0])) {
-        snprintf(text, sizeof text, "! %s",
-                 s->alarm[0]              ? s->alarm
-                 : s->upstream_trouble[0] ? s->upstream_trouble
-                                          : s->conf_error);
+    } else if (s && (s->alarm[0] || s->upstream_trouble[0] || view_is_down(s->breaker) || s->conf_error[0])) {
+        char trouble[300];
+        bool down = view_upstream_trouble(a, trouble, sizeof trouble);
+        snprintf(text, sizeof text, "! %s", s->alarm[0] ? s->alarm : down ? trouble : s->conf_error);
         put(&a->canvas, r.y, r.x + 1, r.w - 2, ROLE_BAD, text);
     }
 }
@@ -341,7 +364,7 @@ static void draw_nano(struct app *a)
     }
     snprintf(size, sizeof size, "%dx%d", a->lay.w, a->lay.h);
     tr_with(text, sizeof text, MSG_TOO_SMALL, size, a->snap ? num_si(a->snap->totals.rates.rpm).s : "?",
-            a->snap && a->snap->upstream_trouble[0] ? "!" : "ok", NULL);
+            a->snap && (a->snap->upstream_trouble[0] || view_is_down(a->snap->breaker)) ? "!" : "ok", NULL);
     put(&a->canvas, r.y, r.x, r.w, ROLE_NORMAL, text);
 }
 

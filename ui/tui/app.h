@@ -51,7 +51,8 @@ struct undo {
     mono_t until;
 };
 
-enum graph_window { WINDOW_1M, WINDOW_1H, WINDOW_24H, WINDOW_COUNT };
+/* AUTO: 1m while the program is young, then 1h. */
+enum graph_window { WINDOW_1M, WINDOW_1H, WINDOW_24H, WINDOW_AUTO, WINDOW_COUNT };
 
 struct log_view {
     enum log_level level;
@@ -158,6 +159,14 @@ enum msg view_state_word(enum key_state s);
 enum msg view_class_word(enum key_class c);
 enum role view_class_role(enum key_class c);
 const char *view_verdict(enum verdict v); /* a short word */
+/* A breaker that is not closed. */
+bool view_is_down(const char *breaker);
+/* "probe in 8s", or that the probe runs. */
+const char *view_probe(const struct app *a, const char *breaker, int64_t probe_ms, char *out, size_t size);
+/* Why the platform as a whole does not answer; false: nothing wrong. */
+bool view_upstream_trouble(const struct app *a, char *out, size_t size);
+enum graph_window view_window(const struct app *a); /* never AUTO */
+const char *view_window_name(enum graph_window w);
 void view_balance(const struct app *a, const struct key_view *k, char *out, size_t size);
 int64_t view_elapsed(const struct app *a); /* ms since the drawn snapshot was made; 0 while paused */
 /* Longest cooldown of the key, 0 none; `c` gets it. */
@@ -167,6 +176,8 @@ void view_bar(struct app *a, struct rect r, const char *title, const struct tabl
 void view_empty(struct app *a, struct rect r, const struct table *t, const char *sentence);
 /* A line of a detail pane; advances `r`. */
 void view_line(struct app *a, struct rect *r, enum role role, const char *text);
+/* The same over as many lines as it takes. */
+void view_wrap(struct app *a, struct rect *r, enum role role, const char *text);
 extern const struct table_spec keys_spec, free_spec, paid_spec, traffic_spec, requests_spec;
 void keys_act_add(struct app *a);
 void keys_test_all(struct app *a, const char *which, bool asked);

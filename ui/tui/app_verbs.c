@@ -58,7 +58,8 @@ void app_load_settings(struct app *a)
 {
     const char *window = control_setting(a->control, "ui.window"), *lang = control_setting(a->control, "ui.lang");
     const char *mouse = control_setting(a->control, "ui.mouse"), *privacy = control_setting(a->control, "ui.privacy");
-    if (window) a->window = strcmp(window, "1m") == 0 ? WINDOW_1M : strcmp(window, "24h") == 0 ? WINDOW_24H : WINDOW_1H;
+    for (int w = 0; window && w < WINDOW_COUNT; w++)
+        if (strcmp(window, view_window_name((enum graph_window)w)) == 0) a->window = (enum graph_window)w;
     enum lang l = a->options.lang ? (enum lang)(a->options.lang - 1) : lang_of_environment();
     if (!a->options.lang && lang) l = strcmp(lang, "zh") == 0 ? LANG_ZH : LANG_EN;
     lang_set(a->ascii ? LANG_EN : l);

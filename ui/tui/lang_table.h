@@ -17,6 +17,9 @@
     /* health strip */ \
     MSG(H_KEYS, 6, "KEYS", "密钥") \
     MSG(H_IN_FLIGHT, 9, "IN-FLIGHT", "在途") \
+    MSG(H_WAITING, 7, "WAITING", "等待") \
+    MSG(H_DOWN, 18, "UPSTREAM DOWN {0}", "平台故障 {0}") \
+    MSG(H_PROBING, 18, "UPSTREAM PROBED", "平台探测中") \
     MSG(H_ERRORS, 6, "ERR", "错误") \
     MSG(H_PER_MIN, 3, "/m", "/分") \
     MSG(H_BALANCE, 8, "BALANCE", "余额") \
@@ -35,12 +38,19 @@
     MSG(PEAK_HOUR, 8, "peak/h", "峰值/时") \
     MSG(ATTENTION, 0, "Needs attention", "需要注意") \
     MSG(ATTENTION_SHORT, 10, "attention:", "注意:") \
+    MSG(A_UPSTREAM, 0, "upstream down {0}: {1}, {2}", "平台故障 {0}：{1}，{2}") \
+    MSG(A_MODEL, 0, "model {0}: {1}, {2}", "模型 {0}：{1}，{2}") \
+    MSG(A_WAITING, 0, "{0} requests wait for a key", "{0} 个请求在等密钥") \
+    MSG(PROBE_IN, 16, "probe in {0}", "{0}后探测") \
+    MSG(PROBING, 16, "probing now", "正在探测") \
     MSG(ALL_WELL, 0, "nothing needs attention", "一切正常") \
     MSG(KEY_HEALTH, 0, "Key health", "密钥状态") \
     MSG(BASE_URL, 0, "base_url {0}", "base_url {0}") \
     MSG(N_IN_FLIGHT, 24, "{0} in flight", "在途 {0}") \
     MSG(N_SHOWN, 36, "{0} in flight, {1} shown", "在途 {0}，显示 {1}") \
     MSG(BY_TRAFFIC, 0, "Models by traffic", "模型（按流量）") \
+    MSG(WINDOW_PART, 12, "{0} of {1}", "{1} 内 {0}") \
+    MSG(WINDOW_AUTO, 6, "auto", "自动") \
     MSG(NOW, 4, "now", "现在") \
     MSG(C_PAID_NOTE, 24, "serves paid models", "可用付费模型") \
     MSG(C_FREE_NOTE, 24, "free models only", "仅免费模型") \
@@ -95,7 +105,8 @@
     MSG(COL_RPD, 5, "RPD", "RPD") \
     MSG(COL_LIMITED, 4, "429s", "429s") \
     MSG(COL_FAILED, 6, "failed", "失败") \
-    MSG(COL_COOLDOWN, 12, "cooldown", "冷却") \
+    MSG(COL_COOLDOWN, 5, "cool", "冷却") \
+    MSG(COL_REASON, 12, "reason", "冷却原因") \
     MSG(COL_TESTED, 6, "tested", "测试") \
     MSG(COL_TREND, 10, "10 min", "10 分钟") \
     MSG(COL_LAST_ERROR, 10, "last error", "最近错误") \
@@ -104,6 +115,13 @@
     MSG(COL_PRICE, 16, "price/M in/out", "价格/M 入/出") \
     MSG(COL_TODAY, 6, "24h", "24时") \
     MSG(COL_USABLE, 6, "usable", "可用") \
+    MSG(COL_WAITING, 4, "wait", "等待") \
+    MSG(MS_USABLE, 8, "usable", "可用") \
+    MSG(MS_NO_KEY, 8, "no key", "无密钥") \
+    MSG(MS_BANNED, 8, "banned", "已屏蔽") \
+    MSG(MS_OPEN, 8, "down {0}", "故障 {0}") \
+    MSG(MS_PROBING, 8, "probing", "探测中") \
+    MSG(OTHER_MODELS, 22, "(unknown names)", "（未知名称）") \
     MSG(COL_TTFT, 5, "ttft", "首字") \
     MSG(COL_TIME, 8, "time", "时间") \
     MSG(COL_ID, 6, "id", "编号") \
@@ -155,6 +173,9 @@
     MSG(M_LINE1, 0, "{0}   price {1}   evidence {2}   context {3}", "{0}   价格 {1}   依据 {2}   上下文 {3}") \
     MSG(M_LINE2, 0, "ok {0}   failed {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}", "成功 {0}   失败 {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}") \
     MSG(M_USABLE, 0, "keys that can serve it now: {0}", "现在可用的密钥：{0}") \
+    MSG(M_BREAKER, 0, "breaker {0}: {1}, {2}", "熔断 {0}：{1}，{2}") \
+    MSG(M_WAITING, 0, "requests in line for a key: {0}", "等待密钥的请求：{0}") \
+    MSG(M_OTHER, 0, "requests for names that were never accepted, counted together", "从未被接受的模型名，合并计数") \
     MSG(M_BANNED, 0, "banned here: b lifts it", "已屏蔽：按 b 取消") \
     MSG(M_BANNED_FILE, 0, "banned by the configuration file", "由配置文件屏蔽") \
     MSG(M_NOT_LISTED, 0, "not in the platform's list", "不在平台列表中") \
@@ -227,6 +248,8 @@
     MSG(T_PRIVACY_ON, 0, "privacy on: keys, balances, clients hidden", "隐私模式开：隐藏密钥、余额、客户端") \
     MSG(T_PRIVACY_OFF, 0, "privacy off", "隐私模式关") \
     MSG(T_PAUSED, 0, "picture paused; the proxy runs on (p goes on)", "画面已暂停；代理照常运行（p 继续）") \
+    MSG(T_WINDOW, 0, "graph window {0}", "图表时窗 {0}") \
+    MSG(T_WINDOW_AUTO, 0, "graph window: auto (1m while young, then 1h)", "图表时窗：自动（先 1m，后 1h）") \
     MSG(T_FOLLOW_OFF, 0, "follow off (F on)", "跟随已关（F 打开）") \
     MSG(T_CTRL_C, 0, "Ctrl-C again: drain and exit ({0} in flight)", "再按 Ctrl-C：排空并退出（在途 {0}）") \
     MSG(T_CTRL_C_DRAIN, 0, "draining; Ctrl-C again quits at once", "正在排空；再按 Ctrl-C 立即退出") \
@@ -287,7 +310,7 @@
     MSG(HE_COMMAND, 0, "command line, Tab completes", "命令行，Tab 补全") \
     MSG(HE_SORT, 0, "sort by the next column; S turns the order round", "按下一列排序；S 反转顺序") \
     MSG(HE_COPY, 0, "copy the base URL, key (masked), model or request id", "复制地址、密钥（掩码）、模型或请求编号") \
-    MSG(HE_WINDOW, 0, "graph window 1m, 1h, 24h", "图表时窗 1m、1h、24h") \
+    MSG(HE_WINDOW, 0, "graph window 1m, 1h, 24h, auto", "图表时窗 1m、1h、24h、自动") \
     MSG(HE_PAUSE, 0, "pause the picture; the proxy runs on", "暂停画面；代理照常运行") \
     MSG(HE_PRIVACY, 0, "privacy: hide keys, balances, clients", "隐私：隐藏密钥、余额、客户端") \
     MSG(HE_MOUSE, 0, "mouse on or off (off: select text)", "鼠标开关（关闭后可选择文本）") \
@@ -320,6 +343,7 @@
     MSG(HE_CMD_LIST, 0, ":overview :keys :models :requests :log :help :add", ":overview :keys :models :requests :log :help :add") \
     MSG(HE_CMD_LIST2, 0, ":test all|bad :reload :lang en|zh :quit :drain :hide", ":test all|bad :reload :lang en|zh :quit :drain :hide") \
     MSG(HE_SYM_STATES, 0, "✓ ready  ▸ busy  ~ cooling  d draining  - off  ✗ bad  ? untested  t testing", "✓ 就绪  ▸ 使用中  ~ 冷却  d 排空  - 禁用  ✗ 失效  ? 未测试  t 测试中") \
+    MSG(HE_SYM_MODEL, 0, "model: ✓ usable  ✗ no key now  ! breaker open  ~ probed again  - banned", "模型：✓ 可用  ✗ 暂无密钥  ! 熔断  ~ 探测中  - 已屏蔽") \
     MSG(HE_SYM_CLASS, 0, "class: PAID serves paid models, FREE only free ones, UNVER not verified", "类别：付费可用付费模型，免费仅免费模型，未实名未认证") \
     MSG(HE_SYM_BALANCE, 0, "balance: api = asked, set = typed by you, ? = unknown", "余额：接口=查询所得，填=手动填写，?=未知") \
     MSG(HE_SYM_RATES, 0, "RPM TPM: the last 60 s. RPD TPD: the last 24 h, bars are hours", "RPM TPM：最近 60 秒。RPD TPD：最近 24 小时，每柱一小时") \

@@ -36,7 +36,10 @@ static void overview_large(struct layout *l, struct rect body)
     struct rect mid = take(&body, rest - log - requests);
     int left = mid.w * 58 / 100;
     l->at[R_KEYS] = (struct rect){mid.y, mid.x, mid.h, left};
-    l->at[R_MODELS] = (struct rect){mid.y, mid.x + left + 2, mid.h, mid.w - left - 2};
+    struct rect right = {mid.y, mid.x + left + 2, mid.h, mid.w - left - 2};
+    int attention = right.h >= 14 ? 5 : 0;
+    l->at[R_MODELS] = take(&right, right.h - attention);
+    l->at[R_ATTENTION] = right;
     l->at[R_REQUESTS] = take(&body, requests);
     l->at[R_LOG] = body;
 }

@@ -115,6 +115,22 @@ void text_fit(char *out, size_t size, const char *s, int width, bool right)
     out[o] = '\0';
 }
 
+size_t text_line(const char *s, int width, size_t *next)
+{
+    int cells;
+    uint32_t cp;
+    size_t n = text_prefix(s, width, &cells), blank = n;
+    if (n == 0) n = blank = text_next(s, &cp);
+    if (s[n]) {
+        while (blank > 0 && s[blank] != ' ' && (unsigned char)s[blank] < 0x80) blank--;
+        if (blank < n && s[blank] != ' ' && blank > 0) blank++; /* behind a wide character */
+        if (blank > 0) n = blank;
+    }
+    *next = n;
+    while (s[*next] == ' ') ++*next;
+    return n;
+}
+
 void text_add(char *out, size_t size, const char *s)
 {
     size_t n = strlen(out), add = strlen(s);

@@ -17,6 +17,10 @@ void text_fit(char *out, size_t size, const char *s, int width, bool right);
 /* Greatest prefix of s with at most `width` cells: its bytes; `cells` gets its width. */
 size_t text_prefix(const char *s, int width, int *cells);
 
+/* One line of a sentence that is broken at blanks (between Chinese characters anywhere): its bytes; `next` gets where
+ * the following line begins. Makes progress at any width. */
+size_t text_line(const char *s, int width, size_t *next);
+
 /* Appends to a terminated string, never beyond `size`. */
 void text_add(char *out, size_t size, const char *s);
 void text_addf(char *out, size_t size, const char *fmt, ...) PRINTF(3, 4);

@@ -87,6 +87,47 @@ void view_balance(const struct app *a, const struct key_view *k, char *out, size
                  tr(k->balance_origin == BALANCE_SET ? MSG_ORIGIN_SET : MSG_ORIGIN_API));
 }
 
+bool view_is_down(const char *breaker)
+{
+    return breaker[0] && strcmp(breaker, "closed") != 0;
+}
+
+const char *view_probe(const struct app *a, const char *breaker, int64_t probe_ms, char *out, size_t size)
+{
+    int64_t left = probe_ms - view_elapsed(a);
+    if (strcmp(breaker, "open") != 0 || left <= 0)
+        snprintf(out, size, "%s", tr(MSG_PROBING));
+    else
+        tr_with(out, size, MSG_PROBE_IN, num_span(left).s, NULL);
+    return out;
+}
+
+bool view_upstream_trouble(const struct app *a, char *out, size_t size)
+{
+    const struct snapshot *s = a->snap;
+    char probe[40];
+    if (view_is_down(s->breaker))
+        tr_with(out, size, MSG_A_UPSTREAM, num_span(s->breaker_open_ms + view_elapsed(a)).s,
+                view_verdict(s->breaker_kind), view_probe(a, s->breaker, s->breaker_probe_ms, probe, sizeof probe),
+                NULL);
+    else
+        snprintf(out, size, "%s", s->upstream_trouble);
+    return out[0] != '\0';
+}
+
+enum graph_window view_window(const struct app *a)
+{
+    enum { YOUNG_S = 600 };
+    if (a->window != WINDOW_AUTO) return a->window;
+    return a->snap && a->snap->uptime_s < YOUNG_S ? WINDOW_1M : WINDOW_1H;
+}
+
+const char *view_window_name(enum graph_window w)
+{
+    static const char *const names[WINDOW_COUNT] = {"1m", "1h", "24h", "auto"};
+    return names[w];
+}
+
 int64_t view_elapsed(const struct app *a)
 {
     if (a->paused || !a->snap) return 0;
@@ -132,10 +173,27 @@ void view_empty(struct app *a, struct rect r, const struct table *t, const char 
         t->filter[0] && t->total ? tr(MSG_EMPTY_FILTER) : sentence);
 }
 
-void view_line(struct app *a, struct rect *r, enum role role, const char *text)
+static void put_line(struct app *a, struct rect *r, enum role role, const char *text)
 {
     if (r->h < 1) return;
     put(&a->canvas, r->y, r->x + 1, r->w - 1, role, text);
     r->y++;
     r->h--;
+}
+
+void view_wrap(struct app *a, struct rect *r, enum role role, const char *text)
+{
+    char line[1024];
+    do {
+        size_t next, n = text_line(text, r->w - 1, &next);
+        snprintf(line, sizeof line, "%.*s", (int)MIN(n, sizeof line - 1), text);
+        put_line(a, r, role, line);
+        text += next;
+    } while (*text && r->h > 0);
+}
+
+/* Small screens have few columns and a whole page for a detail. */
+void view_line(struct app *a, struct rect *r, enum role role, const char *text)
+{
+    (a->lay.size == SIZE_MINI ? view_wrap : put_line)(a, r, role, text);
 }

@@ -6,9 +6,10 @@ static void say(struct app *a, struct rect *r, const char *mark, enum role role,
 {
     if (r->h < 1) return;
     put(&a->canvas, r->y, r->x, 2, ROLE_KEY, mark);
-    put(&a->canvas, r->y, r->x + 3, r->w - 3, role, text);
-    r->y++;
-    r->h--;
+    struct rect body = {r->y, r->x + 2, r->h, r->w - 3};
+    view_wrap(a, &body, role, text);
+    r->y = body.y;
+    r->h = body.h;
 }
 
 static void gap(struct rect *r, bool airy)

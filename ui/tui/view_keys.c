@@ -19,6 +19,7 @@ enum key_column {
     KC_LIMITED,
     KC_FAILED,
     KC_COOLDOWN,
+    KC_REASON,
     KC_TESTED,
     KC_TREND,
     KC_LAST_ERROR,
@@ -26,23 +27,15 @@ enum key_column {
 };
 
 static const struct column columns[KC_COUNT] = {
-    [KC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},
-    [KC_STATE] = {MSG_COL_STATE, 8, 0, 0, 10, false},
-    [KC_KEY] = {MSG_COL_KEY, 13, 0, 0, 1, false},
-    [KC_LABEL] = {MSG_COL_LABEL, 8, 4, 0, 9, false},
-    [KC_CLASS] = {MSG_COL_CLASS, 7, 0, 0, 4, false},
-    [KC_BALANCE] = {MSG_COL_BALANCE, 11, 0, 0, 3, true},
-    [KC_RPM] = {MSG_COL_RPM, 4, 0, 0, 2, true},
-    [KC_TPM] = {MSG_COL_TPM, 5, 0, 0, 3, true},
-    [KC_RPD] = {MSG_COL_RPD, 5, 0, 0, 12, true},
-    [KC_IN_FLIGHT] = {MSG_COL_IN_FLIGHT, 3, 0, 0, 2, true},
-    [KC_OK] = {MSG_COL_OK, 5, 0, 0, 11, true},
-    [KC_LIMITED] = {MSG_COL_LIMITED, 4, 0, 0, 6, true},
-    [KC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 15, true},
-    [KC_COOLDOWN] = {MSG_COL_COOLDOWN, 12, 0, 0, 5, false},
-    [KC_TESTED] = {MSG_COL_TESTED, 6, 0, 0, 13, true},
-    [KC_TREND] = {MSG_COL_TREND, 10, 0, 0, 14, false},
-    [KC_LAST_ERROR] = {MSG_COL_LAST_ERROR, 7, 73, 18, 7, false},
+    [KC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},        [KC_STATE] = {MSG_COL_STATE, 8, 0, 0, 10, false},
+    [KC_KEY] = {MSG_COL_KEY, 13, 0, 0, 1, false},       [KC_LABEL] = {MSG_COL_LABEL, 8, 4, 0, 9, false},
+    [KC_CLASS] = {MSG_COL_CLASS, 7, 0, 0, 4, false},    [KC_BALANCE] = {MSG_COL_BALANCE, 11, 0, 0, 3, true},
+    [KC_RPM] = {MSG_COL_RPM, 4, 0, 0, 2, true},         [KC_TPM] = {MSG_COL_TPM, 5, 0, 0, 3, true},
+    [KC_RPD] = {MSG_COL_RPD, 5, 0, 0, 12, true},        [KC_IN_FLIGHT] = {MSG_COL_IN_FLIGHT, 3, 0, 0, 2, true},
+    [KC_OK] = {MSG_COL_OK, 5, 0, 0, 11, true},          [KC_LIMITED] = {MSG_COL_LIMITED, 4, 0, 0, 6, true},
+    [KC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 15, true},  [KC_COOLDOWN] = {MSG_COL_COOLDOWN, 5, 0, 0, 5, true},
+    [KC_REASON] = {MSG_COL_REASON, 12, 0, 0, 8, false}, [KC_TESTED] = {MSG_COL_TESTED, 6, 0, 0, 13, true},
+    [KC_TREND] = {MSG_COL_TREND, 10, 0, 0, 14, false},  [KC_LAST_ERROR] = {MSG_COL_LAST_ERROR, 12, 73, 24, 7, false},
 };
 
 static size_t count(void *arg)
@@ -83,28 +76,27 @@ static void trend(const struct app *a, const struct meter_key *m, char *out, siz
     }
 }
 
-static void cooldown_text(const struct app *a, const struct key_view *k, struct cell *out)
+static void cooldown_text(const struct app *a, const struct key_view *k, size_t column, struct cell *out)
 {
     const struct key_cooldown_view *c = NULL;
     int64_t left = view_cooldown_left(a, k, &c);
     if (!c) {
-        snprintf(out->text, sizeof out->text, "-");
+        if (column == KC_COOLDOWN) snprintf(out->text, sizeof out->text, "-");
         out->role = ROLE_DIM;
         return;
     }
-    snprintf(out->text, sizeof out->text, "%s %s", num_span(left).s, view_verdict(c->reason));
-    out->role = ROLE_WARN;
+    snprintf(out->text, sizeof out->text, "%s", column == KC_REASON ? view_verdict(c->reason) : num_span(left).s);
+    out->role = k->state == KEY_COOLING ? ROLE_WARN : ROLE_DIM; /* else it still serves other models */
 }
 
 static void error_text(const struct app *a, const struct key_view *k, struct cell *out)
 {
     if (k->last_error.at.ms == 0) return;
     int64_t since = a->snap->time.ms - k->last_error.at.ms;
-    char status[16];
-    snprintf(status, sizeof status, "%d", k->last_error.status);
-    snprintf(
-        out->text, sizeof out->text, "%s %s  %s", k->last_error.status ? status : view_verdict(k->last_error.verdict),
-        k->last_error.message[0] ? k->last_error.message : verdict_sentence(k->last_error.verdict), num_span(since).s);
+    char status[16] = "";
+    if (k->last_error.status) snprintf(status, sizeof status, "%d ", k->last_error.status);
+    snprintf(out->text, sizeof out->text, "%s%s %s  %s", status, view_verdict(k->last_error.verdict), num_span(since).s,
+             k->last_error.message);
     out->role = k->state == KEY_BAD ? ROLE_BAD : since < 60000 ? ROLE_WARN : ROLE_DIM;
 }
 
@@ -149,7 +141,8 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
         number(out, k->failed);
         if (k->failed) out->role = ROLE_WARN;
         break;
-    case KC_COOLDOWN: cooldown_text(a, k, out); break;
+    case KC_COOLDOWN:
+    case KC_REASON: cooldown_text(a, k, column, out); break;
     case KC_TESTED:
         snprintf(out->text, sizeof out->text, "%s",
                  k->tested_at.ms ? num_span(a->snap->time.ms - k->tested_at.ms).s : "-");
@@ -189,6 +182,7 @@ static int compare(void *arg, const void *x, const void *y, size_t column)
     case KC_LIMITED: return ORDER(a->view.limited, b->view.limited);
     case KC_FAILED: return ORDER(a->view.failed, b->view.failed);
     case KC_COOLDOWN:
+    case KC_REASON:
         return ORDER(view_cooldown_left(arg, &a->view, &unused), view_cooldown_left(arg, &b->view, &unused));
     case KC_TESTED: return ORDER(a->view.tested_at.ms, b->view.tested_at.ms);
     case KC_LAST_ERROR: return ORDER(b->view.last_error.at.ms, a->view.last_error.at.ms);
@@ -230,8 +224,8 @@ static void draw_last_error(struct app *a, struct rect *r, const struct key_view
             k->last_error.code ? code : "-", verdict_sentence(k->last_error.verdict), NULL);
     view_line(a, r, ROLE_WARN, line);
     if (k->last_error.message[0]) {
-        snprintf(line, sizeof line, "  \"%s\"", k->last_error.message);
-        view_line(a, r, ROLE_WARN, line);
+        snprintf(line, sizeof line, "\"%s\"", k->last_error.message);
+        view_wrap(a, r, ROLE_WARN, line);
     }
 }
 

@@ -6,6 +6,7 @@
 enum model_column {
     MC_SYMBOL,
     MC_ID,
+    MC_STATE,
     MC_TYPE,
     MC_PRICE,
     MC_RPM,
@@ -14,17 +15,19 @@ enum model_column {
     MC_OK,
     MC_FAILED,
     MC_USABLE,
+    MC_WAITING,
     MC_TTFT,
     MC_COUNT
 };
 
 static const struct column columns[MC_COUNT] = {
     [MC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},      [MC_ID] = {MSG_COL_MODEL, 22, 40, 32, 1, false},
-    [MC_TYPE] = {MSG_COL_TYPE, 8, 0, 0, 5, false},    [MC_PRICE] = {MSG_COL_PRICE, 14, 4, 0, 4, true},
-    [MC_RPM] = {MSG_COL_RPM, 5, 0, 0, 2, true},       [MC_TPM] = {MSG_COL_TPM, 5, 0, 0, 6, true},
-    [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 0, 3, true},   [MC_OK] = {MSG_COL_OK, 5, 0, 0, 7, true},
-    [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 7, true}, [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 4, true},
-    [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true},
+    [MC_STATE] = {MSG_COL_STATE, 8, 0, 0, 5, false},  [MC_TYPE] = {MSG_COL_TYPE, 6, 0, 0, 6, false},
+    [MC_PRICE] = {MSG_COL_PRICE, 14, 0, 0, 4, true},  [MC_RPM] = {MSG_COL_RPM, 5, 0, 0, 2, true},
+    [MC_TPM] = {MSG_COL_TPM, 5, 0, 0, 7, true},       [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 0, 3, true},
+    [MC_OK] = {MSG_COL_OK, 5, 0, 0, 8, true},         [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 8, true},
+    [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 5, true}, [MC_WAITING] = {MSG_COL_WAITING, 4, 0, 0, 6, true},
+    [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 9, true},
 };
 
 static size_t count(void *arg)
@@ -60,34 +63,76 @@ static void number(struct cell *out, uint64_t v)
     if (!v) out->role = ROLE_DIM;
 }
 
-static void symbol(const struct snap_model *m, struct cell *out)
+/* What holds a model up, the gravest first: one row each in `looks`. */
+enum model_state { MODEL_OTHER, MODEL_BANNED, MODEL_DOWN, MODEL_PROBED, MODEL_NO_KEY, MODEL_USABLE };
+
+static enum model_state model_state(const struct snap_model *m)
 {
-    const char *s = m->banned ? "-" : m->keys_usable ? "✓" : "✗";
-    snprintf(out->text, sizeof out->text, "%s", s);
-    out->role = m->banned ? ROLE_OFF : m->keys_usable ? ROLE_OK : ROLE_BAD;
+    if (m->other) return MODEL_OTHER;
+    if (m->banned) return MODEL_BANNED;
+    if (view_is_down(m->breaker)) return strcmp(m->breaker, "open") == 0 ? MODEL_DOWN : MODEL_PROBED;
+    return m->keys_usable ? MODEL_USABLE : MODEL_NO_KEY;
+}
+
+static const struct {
+    const char *symbol;
+    enum msg word;
+    enum role role;
+} looks[] = {
+    [MODEL_OTHER] = {" ", MSG_NONE, ROLE_DIM},       [MODEL_BANNED] = {"-", MSG_MS_BANNED, ROLE_OFF},
+    [MODEL_DOWN] = {"!", MSG_MS_OPEN, ROLE_BAD},     [MODEL_PROBED] = {"~", MSG_MS_PROBING, ROLE_WARN},
+    [MODEL_NO_KEY] = {"✗", MSG_MS_NO_KEY, ROLE_BAD}, [MODEL_USABLE] = {"✓", MSG_MS_USABLE, ROLE_OK},
+};
+
+static void state_cell(const struct app *a, const struct snap_model *m, size_t column, struct cell *out)
+{
+    enum model_state s = model_state(m);
+    if (column == MC_SYMBOL)
+        snprintf(out->text, sizeof out->text, "%s", looks[s].symbol);
+    else
+        tr_with(out->text, sizeof out->text, looks[s].word, num_span(MAX(m->probe_ms - view_elapsed(a), 0)).s, NULL);
+    out->role = looks[s].role;
+}
+
+static void type_cell(const struct snap_model *m, struct cell *out)
+{
+    static const struct {
+        const char *name, *brief;
+    } types[] = {{"embedding", "embed"},    {"reranker", "rerank"},    {"text-to-image", "t2i"},
+                 {"image-to-image", "i2i"}, {"speech-to-text", "asr"}, {"text-to-speech", "tts"},
+                 {"text-to-video", "t2v"},  {"image-to-video", "i2v"}};
+    const char *name = m->sub_type[0] ? m->sub_type : m->type;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(name, types[i].name) == 0) name = types[i].brief;
+    snprintf(out->text, sizeof out->text, "%s", m->other ? "" : name);
+    out->role = ROLE_DIM;
+}
+
+/* The table's "4 / 16 / 0.4" without the blanks. */
+static void price_cell(const struct snap_model *m, struct cell *out)
+{
+    const char *price = m->other ? "" : m->cost == COST_FREE ? tr(MSG_FREE_WORD) : m->price[0] ? m->price : "?";
+    size_t n = 0;
+    for (const char *p = price; *p && n + 1 < sizeof out->text; p++)
+        if (*p != ' ' || (p[1] != '/' && p[-1] != '/')) out->text[n++] = *p;
+    out->text[n] = '\0';
+    out->role = m->cost == COST_FREE ? ROLE_OK : ROLE_NORMAL;
 }
 
 static void cell(void *arg, const void *r, size_t column, struct cell *out)
 {
+    const struct app *a = arg;
     const struct snap_model *m = r;
-    (void)arg;
     switch ((enum model_column)column) {
-    case MC_SYMBOL: symbol(m, out); break;
+    case MC_SYMBOL:
+    case MC_STATE: state_cell(a, m, column, out); break;
     case MC_ID:
-        snprintf(out->text, sizeof out->text, "%s", m->id);
+        snprintf(out->text, sizeof out->text, "%s", m->other ? tr(MSG_OTHER_MODELS) : m->id);
+        if (m->other) out->role = ROLE_DIM;
         if (m->banned) out->role = ROLE_OFF;
         break;
-    case MC_TYPE:
-        snprintf(out->text, sizeof out->text, "%s", m->sub_type[0] ? m->sub_type : m->type);
-        out->role = ROLE_DIM;
-        break;
-    case MC_PRICE:
-        snprintf(out->text, sizeof out->text, "%s",
-                 m->cost == COST_FREE ? tr(MSG_FREE_WORD)
-                 : m->price[0]        ? m->price
-                                      : "?");
-        out->role = m->cost == COST_FREE ? ROLE_OK : ROLE_NORMAL;
-        break;
+    case MC_TYPE: type_cell(m, out); break;
+    case MC_PRICE: price_cell(m, out); break;
     case MC_RPM: number(out, m->rates.rpm); break;
     case MC_TPM: number(out, m->rates.tpm); break;
     case MC_TODAY: number(out, m->rates.tpd); break;
@@ -97,8 +142,13 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
         if (m->failed) out->role = ROLE_WARN;
         break;
     case MC_USABLE:
+        if (m->other) break;
         number(out, m->keys_usable);
         if (!m->keys_usable) out->role = ROLE_BAD;
+        break;
+    case MC_WAITING:
+        number(out, m->waiting);
+        if (m->waiting) out->role = ROLE_WARN;
         break;
     case MC_TTFT: snprintf(out->text, sizeof out->text, "%s", m->ttft_ms < 0 ? "-" : num_seconds(m->ttft_ms).s); break;
     case MC_COUNT: break;
@@ -112,7 +162,8 @@ static int compare(void *arg, const void *x, const void *y, size_t column)
     const struct snap_model *a = x, *b = y;
     (void)arg;
     switch ((enum model_column)column) {
-    case MC_SYMBOL: return ORDER(a->banned, b->banned);
+    case MC_SYMBOL:
+    case MC_STATE: return ORDER(model_state(a), model_state(b));
     case MC_ID: return strcmp(a->id, b->id);
     case MC_TYPE: return strcmp(a->sub_type, b->sub_type);
     case MC_PRICE: return strcmp(a->price, b->price);
@@ -122,6 +173,7 @@ static int compare(void *arg, const void *x, const void *y, size_t column)
     case MC_OK: return ORDER(a->ok, b->ok);
     case MC_FAILED: return ORDER(a->failed, b->failed);
     case MC_USABLE: return ORDER(a->keys_usable, b->keys_usable);
+    case MC_WAITING: return ORDER(a->waiting, b->waiting);
     case MC_TTFT: return ORDER(a->ttft_ms, b->ttft_ms);
     case MC_COUNT: break;
     }
@@ -150,12 +202,23 @@ static void draw_list(struct app *a, struct rect r, struct table *t, enum msg ti
 
 static void draw_detail(struct app *a, struct rect r)
 {
-    char line[500], context[32];
+    char line[500], context[32], probe[40];
     const struct snap_model *m = table_selected(table(a));
     tr_with(line, sizeof line, MSG_SEC_DETAIL, m ? m->id : "-", NULL);
     put_bar(&a->canvas, r.y, r.x, r.w, line, tr(MSG_ESC_CLOSES));
     r.y++, r.h--;
     if (!m) return;
+    if (m->other) {
+        view_wrap(a, &r, ROLE_DIM, tr(MSG_M_OTHER));
+        return;
+    }
+    if (view_is_down(m->breaker)) {
+        tr_with(line, sizeof line, MSG_M_BREAKER, m->breaker, view_verdict(m->trouble_kind),
+                view_probe(a, m->breaker, m->probe_ms, probe, sizeof probe), NULL);
+        view_line(a, &r, ROLE_BAD, line);
+    }
+    if (m->waiting)
+        view_line(a, &r, ROLE_WARN, tr_with(line, sizeof line, MSG_M_WAITING, num_plain(m->waiting).s, NULL));
     snprintf(context, sizeof context, "%s", m->context ? num_si(m->context).s : "?");
     tr_with(line, sizeof line, MSG_M_LINE1, m->sub_type[0] ? m->sub_type : m->type,
             m->cost == COST_FREE ? tr(MSG_FREE_WORD)

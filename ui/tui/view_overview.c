@@ -16,15 +16,13 @@ static const struct metric metrics[4] = {
     {"TPD", ROLE_TPD, true, true},
 };
 
-static const char *const window_names[WINDOW_COUNT] = {"1m", "1h", "24h"};
-
 /* The values of a graph, newest last. Rates are sums over 60 s at every bucket, so that the peak means the same as the
  * current figure; day metrics are always 24 hourly bars, because a 24 h sum over a minute would be a flat line. */
 static size_t series(const struct app *a, const struct metric *m, int64_t out[RING_MINUTES])
 {
     const struct snapshot *s = a->snap;
     if (m->day) return graph_grouped(m->tokens ? s->tok_60s : s->req_60s, RING_MINUTES, 60, out);
-    switch (a->window) {
+    switch (view_window(a)) {
     case WINDOW_1M: return graph_sliding(m->tokens ? s->tok_1s : s->req_1s, RING_SECONDS, 60, out);
     case WINDOW_1H: return graph_sliding(m->tokens ? s->tok_10s : s->req_10s, RING_TENS, 6, out);
     default: return graph_sliding(m->tokens ? s->tok_60s : s->req_60s, RING_MINUTES, 1, out);
@@ -37,24 +35,35 @@ static uint64_t current(const struct app *a, size_t i)
     return i == 0 ? r->rpm : i == 1 ? r->tpm : i == 2 ? r->rpd : r->tpd;
 }
 
+/* "1h", or "52s of 1h" while the program is younger than that: the empty part is no lull. */
+static void window_text(const struct app *a, enum graph_window w, char *out, size_t size)
+{
+    static const int64_t seconds[] = {[WINDOW_1M] = 60, [WINDOW_1H] = 3600, [WINDOW_24H] = 86400};
+    int64_t age = a->snap->uptime_s + view_elapsed(a) / 1000;
+    if (age >= seconds[w])
+        snprintf(out, size, "%s", view_window_name(w));
+    else
+        tr_with(out, size, MSG_WINDOW_PART, num_span(MAX(age, 1) * 1000).s, view_window_name(w), NULL);
+}
+
 static void graph_title(struct app *a, struct rect r, size_t i, int64_t peak)
 {
     const struct metric *m = &metrics[i];
-    char left[48], right[64];
+    char left[48], right[96], window[40];
     snprintf(left, sizeof left, "%s ", m->name);
     int x = r.x + put(&a->canvas, r.y, r.x, r.w, m->role, left);
     x += put(&a->canvas, r.y, x, r.w, ROLE_STRONG, num_si(current(a, i)).s);
-    snprintf(right, sizeof right, "%s %s  %s", tr(m->day ? MSG_PEAK_HOUR : MSG_PEAK), num_si((uint64_t)peak).s,
-             m->day ? "24h" : window_names[a->window]);
+    window_text(a, m->day ? WINDOW_24H : view_window(a), window, sizeof window);
+    snprintf(right, sizeof right, "%s %s  %s", tr(m->day ? MSG_PEAK_HOUR : MSG_PEAK), num_si((uint64_t)peak).s, window);
     int w = text_width(right);
     if (x + w + 2 <= r.x + r.w) put(&a->canvas, r.y, r.x + r.w - w, w, ROLE_DIM, right);
 }
 
 static void draw_axis(struct app *a, struct rect r, const struct metric *m)
 {
-    static const char *const from[WINDOW_COUNT] = {"-60s", "-60m", "-24h"}, *const half[WINDOW_COUNT] = {"-30s", "-30m",
-                                                                                                         "-12h"};
-    enum graph_window w = m->day ? WINDOW_24H : a->window;
+    static const char *const from[WINDOW_COUNT] = {"-60s", "-60m", "-24h"};
+    static const char *const half[WINDOW_COUNT] = {"-30s", "-30m", "-12h"};
+    enum graph_window w = m->day ? WINDOW_24H : view_window(a);
     int y = r.y + r.h - 1;
     put(&a->canvas, y, r.x, r.w, ROLE_DIM, from[w]);
     if (r.w > 30) put(&a->canvas, y, r.x + r.w / 2 - 2, 8, ROLE_DIM, half[w]);
@@ -114,7 +123,7 @@ static void draw_classes_line(struct app *a, struct rect r)
         snprintf(text, sizeof text, "%s %zu ", tr(view_class_word(c)), n[c]);
         class_bar(a, n[c], room, bar, sizeof bar);
         x += put(&a->canvas, r.y, x, r.x + r.w - x, view_class_role(c), text);
-        x += put(&a->canvas, r.y, x, r.x + r.w - x, view_class_role(c), bar) + 1;
+        x += put(&a->canvas, r.y, x, r.x + r.w - x, view_class_role(c), bar) + (r.w >= 80 ? 2 : 1);
     }
 }
 
@@ -142,7 +151,8 @@ static void draw_classes(struct app *a, struct rect r)
 }
 
 struct attention {
-    char text[300];
+    char text[400];
+    char brief[120]; /* for the one line of small screens */
     enum role role;
 };
 
@@ -152,27 +162,54 @@ static void attention_of_key(const struct app *a, const struct key_view *k, stru
     const struct key_cooldown_view *c = NULL;
     int64_t left = view_cooldown_left(a, k, &c);
     view_key_name(a, k->id, name, sizeof name);
-    if (k->state == KEY_BAD)
+    if (k->state == KEY_BAD) {
         snprintf(out->text, sizeof out->text, "✗ %s %d %s", name, k->last_error.status,
                  view_verdict(k->last_error.verdict));
-    else
-        snprintf(out->text, sizeof out->text, "~ %s %s %s%s%s", name, tr(MSG_ST_COOLING), num_span(left).s,
-                 c ? " " : "", c ? view_verdict(c->reason) : "");
+        snprintf(out->brief, sizeof out->brief, "%.*s", (int)sizeof out->brief - 1, out->text);
+    } else {
+        const char *why = c ? view_verdict(c->reason) : "";
+        snprintf(out->text, sizeof out->text, "~ %s %s %s %s", name, tr(MSG_ST_COOLING), num_span(left).s, why);
+        snprintf(out->brief, sizeof out->brief, "~ %s %s %s", name, num_span(left).s, why);
+    }
     out->role = view_state_role(k->state);
 }
 
-/* Trouble of the whole first, then bad keys, then cooling ones. */
+static void attention_of_model(const struct app *a, const struct snap_model *m, struct attention *out)
+{
+    char probe[40], line[360];
+    const char *slash = strrchr(m->id, '/');
+    view_probe(a, m->breaker, m->probe_ms, probe, sizeof probe);
+    tr_with(line, sizeof line, MSG_A_MODEL, m->id, view_verdict(m->trouble_kind), probe, NULL);
+    snprintf(out->text, sizeof out->text, "! %s", line);
+    snprintf(out->brief, sizeof out->brief, "! %.40s %s, %s", slash ? slash + 1 : m->id, view_verdict(m->trouble_kind),
+             probe);
+    out->role = ROLE_BAD;
+}
+
+static void attention_plain(struct attention *out, enum role role, const char *text)
+{
+    snprintf(out->text, sizeof out->text, "! %s", text);
+    snprintf(out->brief, sizeof out->brief, "! %.110s", text);
+    out->role = role;
+}
+
+/* Trouble of the whole first, then models, then bad keys, then cooling ones. */
 static size_t collect_attention(const struct app *a, struct attention *out, size_t room)
 {
     const struct snapshot *s = a->snap;
-    const char *const texts[] = {s->upstream_trouble, s->alarm, s->conf_error};
+    char trouble[300], waiting[80] = "";
+    (void)view_upstream_trouble(a, trouble, sizeof trouble);
+    if (s->waiting) tr_with(waiting, sizeof waiting, MSG_A_WAITING, num_plain(s->waiting).s, NULL);
+    const char *const texts[] = {trouble, s->alarm, s->conf_error};
     static const enum key_state order[] = {KEY_BAD, KEY_COOLING};
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (!texts[i][0] || n == room) continue;
-        snprintf(out[n].text, sizeof out[n].text, "! %s", texts[i]);
-        out[n++].role = ROLE_BAD;
+        attention_plain(&out[n++], ROLE_BAD, texts[i]);
     }
+    for (size_t i = 0; i < s->model_count && n < room; i++)
+        if (view_is_down(s->models[i].breaker)) attention_of_model(a, &s->models[i], &out[n++]);
+    if (waiting[0] && n < room) attention_plain(&out[n++], ROLE_WARN, waiting);
     for (size_t o = 0; o < ARRAY_LEN(order); o++)
         for (size_t i = 0; i < s->key_count && n < room; i++)
             if (s->keys[i].view.state == order[o]) attention_of_key(a, &s->keys[i].view, &out[n++]);
@@ -181,7 +218,7 @@ static size_t collect_attention(const struct app *a, struct attention *out, size
 
 static void draw_attention_line(struct app *a, struct rect r)
 {
-    struct attention list[8];
+    struct attention list[16];
     size_t n = collect_attention(a, list, ARRAY_LEN(list));
     int x = r.x + 1;
     if (n == 0) {
@@ -190,9 +227,14 @@ static void draw_attention_line(struct app *a, struct rect r)
     }
     x += put(&a->canvas, r.y, x, r.w - 1, ROLE_DIM, tr(MSG_ATTENTION_SHORT)) + 1;
     for (size_t i = 0; i < n; i++) {
-        int w = text_width(list[i].text), room = r.x + r.w - x;
-        if (i && w > room) break;
-        x += put(&a->canvas, r.y, x, room, list[i].role, list[i].text) + 2;
+        int w = text_width(list[i].brief), room = r.x + r.w - x, more = i + 1 < n ? 4 : 0;
+        char rest[24];
+        snprintf(rest, sizeof rest, "+%zu", n - i);
+        if (i && w + more > room) {
+            put(&a->canvas, r.y, x, room, ROLE_DIM, rest);
+            break;
+        }
+        x += put(&a->canvas, r.y, x, room - more, list[i].role, list[i].brief) + 2;
     }
 }
 
@@ -281,15 +323,23 @@ static void draw(struct app *a)
     draw_log(a, app_rect(a, R_LOG));
 }
 
+/* From "auto" on to the one after what it shows now; after the last, "auto" again. */
+static void next_window(struct app *a)
+{
+    char text[120];
+    a->window = (enum graph_window)((view_window(a) + 1) % WINDOW_COUNT);
+    app_setting(a, "ui.window", view_window_name(a->window));
+    if (a->window == WINDOW_AUTO)
+        app_say(a, TOAST_INFO, MSG_T_WINDOW_AUTO);
+    else
+        app_toast(a, TOAST_INFO, tr_with(text, sizeof text, MSG_T_WINDOW, view_window_name(a->window), NULL));
+}
+
 static bool act(struct app *a, enum action action)
 {
-    static const char *const names[WINDOW_COUNT] = {"1m", "1h", "24h"};
     const struct snap_request *q = table_selected(&a->brief_requests);
     switch (action) {
-    case ACT_WINDOW:
-        a->window = (enum graph_window)((a->window + 1) % WINDOW_COUNT);
-        app_setting(a, "ui.window", names[a->window]);
-        return true;
+    case ACT_WINDOW: next_window(a); return true;
     case ACT_COPY:
         if (a->snap) app_copy(a, a->snap->base_url);
         return true;
