@@ -4,6 +4,7 @@ Beside the stand-in: Fake, a server whose answer is any bytes; Terminator, TLS b
 mounts of its own for a process (Boxed), so that its resolv.conf and hosts file are those of the test.
 """
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -731,8 +732,14 @@ def test_C18_the_address_changes(tmp_path, how):
             hosts.write_text("127.0.0.2 localhost platform.test\n")
             if how == "reload":  # new connections go there, those that are good stay
                 p.api("POST", "reload")
-                wait_until("the new address is used", lambda: {s for s, _ in load(p, 30, clients=30)} == {200} and
-                           new.requests())
+                old.rules({"match": {"path": CHATS}, "act": {"latency_ms": 200}})
+                crowd = itertools.count(8, 8)  # ever more at once: more than the pooled connections can take
+
+                def grows():
+                    n = next(crowd)
+                    return {s for s, _ in load(p, n, clients=n)} == {200} and new.requests()
+
+                wait_until("the new address is used", grows)
             old.close()
             if how == "lost":
                 wait_until("requests reach the new address", lambda: p.chat()[0] == 200 and new.requests())
