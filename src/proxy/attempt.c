@@ -9,6 +9,7 @@
 
 enum {
     COMMENT_EVERY_MS = 15000,
+    KNOWN_MODELS_MAX = 4096,
     REPLY_HEAD_FIRST = 250, /* room for what the platform usually says */
 };
 
@@ -273,13 +274,18 @@ static void keep_headers(struct exchange *e, const struct call_head *h)
     }
 }
 
+/* The platform accepted the model: from now on it is counted under its own name. */
+static void remember_model(struct exchange *e)
+{
+    struct map *known = &e->p->known_models;
+    if (!e->scan.has_model || e->model_known) return;
+    if (known->count < KNOWN_MODELS_MAX) map_put(known, str_of(e->scan.model), e->p);
+    e->model_known = true;
+}
+
 static void open_gate(struct exchange *e)
 {
-    if (e->status >= 200 && e->status < 300 && e->scan.has_model && !e->model_known) {
-        struct map *known = &e->p->known_models;
-        if (known->count < 4096) map_put(known, str_of(e->scan.model), e->p);
-        e->model_known = true;
-    }
+    if (e->status >= 200 && e->status < 300) remember_model(e);
     if (e->status < 400) keypool_gate(e->p->shared->pool, &e->lease, loop_now(e->p->loop));
     body_put(e->body); /* nothing is retried any more; curl holds its own reference until it was sent */
     e->body = NULL;
@@ -474,7 +480,7 @@ static void finish_collected(struct exchange *e, const struct call_end *end)
         attempt_failed(e, v);
         return;
     }
-    if (v == VERDICT_OK && e->scan.has_model) e->model_known = true;
+    if (v == VERDICT_OK) remember_model(e);
     answer_whole(e, v);
 }
 

@@ -122,7 +122,7 @@ struct proxy {
     uint64_t next_id;  /* worker_id + a multiple of ID_STEP: unique in the process */
     uint32_t instance; /* random: makes request ids of two runs different */
     struct ring records;
-    struct map known_models; /* names the platform accepted: at most KNOWN_MAX */
+    struct map known_models; /* names the platform accepted: at most KNOWN_MODELS_MAX */
     struct list overflow;    /* records that found the ring full */
     struct loop_timer overflow_timer;
     bool is_draining;

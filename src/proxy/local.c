@@ -174,11 +174,6 @@ const struct head *local_head(const struct local_call *lc)
     return conn_head(lc->conn);
 }
 
-struct str local_path(const struct local_call *lc)
-{
-    return str_of(lc->path);
-}
-
 struct str local_segment(const struct local_call *lc)
 {
     return str_of(lc->segment);

@@ -33,7 +33,6 @@ struct local_table {
 };
 
 const struct head *local_head(const struct local_call *lc);
-struct str local_path(const struct local_call *lc);
 struct str local_segment(const struct local_call *lc); /* what matched "{id}"; "" none */
 struct str local_query(const struct local_call *lc);
 struct str local_body(const struct local_call *lc);

@@ -311,11 +311,6 @@ void proxy_drain(struct proxy *p)
     server_drain(p->server);
 }
 
-bool proxy_is_idle(const struct proxy *p)
-{
-    return list_empty(&p->live) && server_count(p->server) == 0 && list_empty(&p->overflow);
-}
-
 void proxy_kill_all(struct proxy *p, const char *why)
 {
     LIST_FOR_SAFE(it, &p->live)

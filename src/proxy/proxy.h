@@ -52,7 +52,6 @@ void proxy_set_bans(struct proxy *p, struct ban_set *b);
 void proxy_wake(struct proxy *p, uint64_t exchange);
 /* Idle connections close, replies close their connection; what runs goes on. */
 void proxy_drain(struct proxy *p);
-bool proxy_is_idle(const struct proxy *p); /* nothing in flight and nothing left to flush */
 /* Ends every exchange: an error event on running streams, an error answer on the others. */
 void proxy_kill_all(struct proxy *p, const char *why);
 bool proxy_cancel(struct proxy *p, uint64_t request_id, const char *why);
