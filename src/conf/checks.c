@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "conf/address.h"
 #include "conf/keys.h"
+#include "conf/models.h"
 
 /* --- paths --- */
 
@@ -207,6 +208,7 @@ void load_checks(struct loading *l, const char *state_dir)
     check_proxy(l);
     check_paths(l);
     check_state_dir(l, state_dir);
+    check_model_rules(l);
     if (!clock_has_timezone(l->c->server_timezone))
         load_problem(l, load_where(l, OPTION_AT_server_timezone),
                      "server.timezone is not in this system's database; examples: Asia/Shanghai, Europe/Berlin, UTC");

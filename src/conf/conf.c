@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "conf/keys.h"
+#include "conf/models.h"
 
 /* --- problems --- */
 
@@ -198,6 +199,7 @@ void conf_put(struct conf *c)
     for (size_t i = 0; i < c->client_count; i++) free(c->clients[i].name);
     free(c->clients);
     keys_free(c->keys, c->key_count);
+    model_rules_free(c);
     free(c->path);
     free(c->api_url);
     free(c->upstream_host);

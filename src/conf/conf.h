@@ -14,6 +14,7 @@ struct text_list {
 };
 
 enum pool_strategy { STRATEGY_ROUND_ROBIN, STRATEGY_LEAST_BUSY, STRATEGY_FILL_FIRST };
+enum chat_images { CHAT_IMAGES_LINK, CHAT_IMAGES_INLINE };
 enum ui_on_hangup { HANGUP_EXIT, HANGUP_KEEP };
 
 /* A client that may use the proxy; only the digest of its key is kept. */
@@ -30,6 +31,15 @@ struct key_conf {
     char *origin;  /* "sfproxy.conf:12", "keys.txt:3", "environment", "state" */
     bool has_balance;
     int64_t balance_micro; /* CNY millionths */
+};
+
+/* What [models] says about one name: alias.NAME, price.NAME, free.NAME, limit.NAME. */
+struct model_rule {
+    char *name;
+    char *alias_of;               /* the model it stands for; NULL: none */
+    char *price;                  /* as written; NULL: not said */
+    int free;                     /* -1 not said, 0, 1 */
+    int64_t limit_rpm, limit_tpm; /* a minute, of one account; 0 none */
 };
 
 struct conf {
@@ -56,8 +66,10 @@ struct conf {
     size_t client_count;
     struct key_conf *keys; /* from [keys], keys_file and the environment; duplicates collapsed, first wins */
     size_t key_count;
+    struct model_rule *model_rules; /* order of the file */
+    size_t model_rule_count;
     char *state_dir;           /* absolute */
-    char *free_model_test_key; /* "" when unset; secret */
+    char *free_model_test_key; /* "" when unset; secret; no key of the pool */
 };
 
 /* Reads everything. `path` NULL: ./sfproxy.conf when it exists, else $XDG_CONFIG_HOME/sfproxy/sfproxy.conf,
@@ -67,6 +79,9 @@ struct conf {
 struct conf *conf_load(const char *path, const char *state_dir, struct buf *why, struct buf *warnings);
 struct conf *conf_get(struct conf *c); /* one more reference */
 void conf_put(struct conf *c);         /* the last one wipes the keys and frees */
+
+/* The rule of that name; NULL: none. */
+const struct model_rule *conf_model_rule(const struct conf *c, struct str name);
 
 /* Parses text with keys in any common form: one per line, commas, semicolons, CSV, `export X=...`, `KEYS=a,b`,
  * quotes, "Bearer ", labels, `account=` and `balance=`. Appends to *keys; returns how many pieces were no key

@@ -1,5 +1,6 @@
-/* The configuration file and the file of keys. Sections [clients] and [keys] take names of the user's choice, all
- * others only the names of the option table. */
+/* The configuration file and the file of keys. Sections [clients] and [keys] take names of the user's choice, and
+ * [models] such names behind "alias.", "price.", "free." and "limit."; all others only the names of the option table.
+ */
 #include "conf/load.h"
 
 #include <sys/stat.h>
@@ -9,12 +10,13 @@
 #include "base/mem.h"
 #include "conf/ini.h"
 #include "conf/keys.h"
+#include "conf/models.h"
 
 #define FILE_MAX_BYTES (16u << 20)
 
 struct file_reader {
     struct loading *l;
-    struct map seen; /* "section\nname" of [clients] and [keys], for names given twice */
+    struct map seen; /* "section\nname" of [clients], [keys] and rules of [models], for names given twice */
     struct text_list unknown_sections;
     bool has_secrets;
 };
@@ -97,6 +99,11 @@ static void client_item(struct file_reader *f, const struct ini_item *item, cons
     if (!given_twice(f, item, where)) load_client(f->l, item->name, item->value, where);
 }
 
+static void model_item(struct file_reader *f, const struct ini_item *item, const char *where)
+{
+    if (!given_twice(f, item, where)) load_model_item(f->l, item->name, item->value, where);
+}
+
 static void option_item(struct file_reader *f, const struct ini_item *item, const char *where)
 {
     struct loading *l = f->l;
@@ -121,6 +128,8 @@ static void on_item(void *arg, const struct ini_item *item)
         key_item(f, item, where);
     else if (str_is(item->section, "clients"))
         client_item(f, item, where);
+    else if (str_is(item->section, "models") && model_item_is(item->name))
+        model_item(f, item, where);
     else
         option_item(f, item, where);
     free(where);

@@ -102,3 +102,9 @@ def test_sections_with_names_of_the_user(section):
     text = (ROOT / "sfproxy.conf").read_text(encoding="utf-8")
     block = text[text.index(f"[{section}]") :].split("\n\n")[0].splitlines()[1:]
     assert block and all(line.startswith(";") and " = " in line for line in block)
+
+
+@pytest.mark.parametrize("word", re.findall(r'\{"(\w+)\.", set_\w+\}', (ROOT / "src/conf/models.c").read_text()))
+def test_rules_of_models(word):
+    assert re.search(rf"^;{word}\.\S+ = \S", (ROOT / "sfproxy.conf").read_text(encoding="utf-8"), re.M)
+    assert f"| `{word}." in (ROOT / "docs/config.md").read_text(encoding="utf-8")

@@ -249,6 +249,58 @@ static void wrong_values(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) refused(rows[i].text, rows[i].part);
 }
 
+static void rules_of_models(void **state)
+{
+    (void)state;
+    struct conf *c = load_ok("[models]\nalias.gpt-4o = Qwen/Qwen3-32B\nprice.Qwen/Qwen3-32B = 1/4/0.1\n"
+                             "free.Qwen/Qwen3-32B = no\nlimit.Qwen/Qwen3-32B = 1000/50000\nfree.x = on\n"
+                             "limit.y = 30\nrefresh = 5m\nchat_images = inline\n");
+    const struct model_rule *r = conf_model_rule(c, STR("gpt-4o"));
+    assert_string_equal(r->alias_of, "Qwen/Qwen3-32B");
+    assert_null(r->price);
+    assert_int_equal(r->free, -1);
+    r = conf_model_rule(c, STR("Qwen/Qwen3-32B"));
+    assert_null(r->alias_of);
+    assert_string_equal(r->price, "1/4/0.1");
+    assert_int_equal(r->free, 0);
+    assert_int_equal(r->limit_rpm, 1000);
+    assert_int_equal(r->limit_tpm, 50000);
+    assert_int_equal(conf_model_rule(c, STR("x"))->free, 1);
+    assert_int_equal(conf_model_rule(c, STR("y"))->limit_rpm, 30);
+    assert_int_equal(conf_model_rule(c, STR("y"))->limit_tpm, 0);
+    assert_null(conf_model_rule(c, STR("z")));
+    assert_int_equal(c->model_rule_count, 4);
+    assert_int_equal(c->models_refresh, 300000);
+    assert_int_equal(c->models_chat_images, CHAT_IMAGES_INLINE);
+    conf_put(c);
+    conf_put(load_ok("[models]\nalias.a = b\nfree.a = yes\n"));
+    has(&warnings, "price, free and limit of an alias have no effect; set those of b");
+}
+
+static void wrong_rules_of_models(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *part;
+    } rows[] = {
+        {"[models]\nalias. = b\n", "sfproxy.conf:2: models.alias.: the name after the dot must have 1 to 256 bytes"},
+        {"[models]\nalias.a =\n", "models.alias.a must be a model's name"},
+        {"[models]\nalias.a = b c\n", "models.alias.a must be a model's name"},
+        {"[models]\nalias.a = a\n", "models.alias.a must be another model's name"},
+        {"[models]\nalias.a = b\nalias.b = c\n", "b is an alias itself"},
+        {"[models]\nalias.a = b\nalias.a = c\n", "sfproxy.conf:3: alias.a is given twice in [models]"},
+        {"[models]\nprice.a = cheap\n", "sfproxy.conf:2: models.price.a must be CNY per million tokens"},
+        {"[models]\nprice.a = 1/-4\n", "models.price.a must be CNY"},
+        {"[models]\nfree.a = perhaps\n", "models.free.a must be yes or no"},
+        {"[models]\nlimit.a = 0/0\n", "models.limit.a must be requests/tokens"},
+        {"[models]\nlimit.a = 10/x\n", "models.limit.a must be requests/tokens"},
+        {"[models]\nlimit.a = 10/20/30\n", "models.limit.a must be requests/tokens"},
+        {"[models]\ncost.a = 1\n", "unknown option cost.a in [models]"},
+        {"[models]\nchat_images = png\n", "models.chat_images must be one of link|inline"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) refused(rows[i].text, rows[i].part);
+}
+
 static void secrets_are_never_shown(void **state)
 {
     (void)state;
@@ -263,6 +315,7 @@ static void secrets_are_never_shown(void **state)
         "[upstream]\nproxy = ftp://user:sk-aaaa@host\n",
         "[upstream]\nbase_url = https://user:sk-aaaa@host\n",
         "[clients]\na b = sk-aaaaaaaa\n" KEY_A " = x\n",
+        "[models]\nprice." KEY_A " = x\n",
         KEY_A "\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -575,6 +628,8 @@ int main(void)
         TEST(finds_the_file_in_order),
         TEST(all_problems_at_once),
         TEST(wrong_values),
+        TEST(rules_of_models),
+        TEST(wrong_rules_of_models),
         TEST(secrets_are_never_shown),
         TEST(only_so_many_problems_are_shown),
         TEST(open_to_others_without_a_client_key),
