@@ -1,7 +1,7 @@
 /* Opening the database, and what may be found in its place:
  *
- *   nothing                     made, 0600, schema 1
- *   ours, schema <= 1           checked (quick_check) and used
+ *   nothing                     made, 0600, with the newest schema
+ *   ours                        checked (quick_check), brought to the newest schema (migrations.h), and used
  *   ours, newer schema          refused: an older program must not touch it
  *   damaged, or somebody else's  renamed aside with its -wal and -shm, a new one is made, and the log says so loudly
  *   there, but unreadable       refused: going on would use keys that were switched off
@@ -18,26 +18,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/migrations.h"
 #include "store/statedb_int.h"
 
 enum { APPLICATION_ID = 0x73667078 /* "sfpx" */, BUSY_MS = 2000 };
 
 enum opened { OPENED, DAMAGED, REFUSED, UNAVAILABLE };
-
-static const char schema_sql[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE key(id TEXT PRIMARY KEY, label TEXT NOT NULL, label_by_hand INT NOT NULL, account TEXT NOT NULL,"
-    " class INT NOT NULL, class_evidence TEXT NOT NULL, class_at INT NOT NULL, enabled INT NOT NULL,"
-    " ever_worked INT NOT NULL, balance_origin INT NOT NULL, balance_micro INT NOT NULL, balance_at INT NOT NULL,"
-    " tested_at INT NOT NULL, position INT NOT NULL, last_seen INT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE cooldown(key_id TEXT NOT NULL, model TEXT NOT NULL, scope INT NOT NULL, verdict INT NOT NULL,"
-    " repeats INT NOT NULL, until INT NOT NULL, PRIMARY KEY(key_id, model, scope, verdict)) WITHOUT ROWID;"
-    "CREATE TABLE ban(model TEXT PRIMARY KEY) WITHOUT ROWID;"
-    "CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "PRAGMA application_id=1936093304;"
-    "PRAGMA user_version=1;"
-    "COMMIT;";
-_Static_assert(APPLICATION_ID == 1936093304 && STATEDB_SCHEMA == 1, "the numbers in schema_sql are these");
 
 static bool is_damage(int rc)
 {
@@ -83,34 +69,54 @@ static enum opened trouble(struct statedb *db, const char *doing, struct buf *wh
     return result;
 }
 
+static bool execute(struct statedb *db, const char *sql)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 /* Whose is it? Nothing is written before this is known. */
-static enum opened identify(struct statedb *db, bool *is_empty, struct buf *why)
+static enum opened identify(struct statedb *db, int *version_out, struct buf *why)
 {
     int64_t version = ask_number(db->handle, "PRAGMA user_version");
     int64_t owner = ask_number(db->handle, "PRAGMA application_id");
     int64_t objects = ask_number(db->handle, "SELECT count(*) FROM sqlite_master");
     if (version < 0 || owner < 0 || objects < 0) return trouble(db, "read", why);
-    if (version > STATEDB_SCHEMA) {
+    if (version > statedb_schema) {
         buf_printf(why, "%s was written by a newer sfproxy (schema %lld, this one knows %d)", db->path,
-                   (long long)version, STATEDB_SCHEMA);
+                   (long long)version, statedb_schema);
         return REFUSED;
     }
-    *is_empty = objects == 0 && version == 0 && owner == 0;
-    if (*is_empty || (owner == APPLICATION_ID && version > 0)) return OPENED;
+    *version_out = (int)version;
+    bool is_empty = objects == 0 && version == 0 && owner == 0;
+    if (is_empty || (owner == APPLICATION_ID && version > 0)) return OPENED;
     buf_printf(why, "%s is not a database of sfproxy", db->path);
     return DAMAGED;
 }
 
-/* Is it whole? An empty one gets its tables. */
-static enum opened check_or_make(struct statedb *db, bool is_empty, struct buf *why)
+static enum opened check_whole(struct statedb *db, struct buf *why)
 {
-    if (is_empty && sqlite3_exec(db->handle, schema_sql, NULL, NULL, NULL) != SQLITE_OK)
-        return trouble(db, "create tables in", why);
-    if (is_empty || check_passes(db->handle)) return OPENED;
+    if (check_passes(db->handle)) return OPENED;
     int rc = sqlite3_errcode(db->handle) & 0xFF;
     if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE && !is_damage(rc)) return trouble(db, "read", why);
     buf_printf(why, "%s is damaged", db->path);
     return DAMAGED;
+}
+
+/* One step and its number, or neither; what a step that failed left is undone when the handle closes. */
+static bool take_step(struct statedb *db, int n)
+{
+    char version[64];
+    snprintf(version, sizeof version, "PRAGMA user_version=%d; COMMIT", n + 1);
+    return execute(db, "BEGIN IMMEDIATE") && execute(db, statedb_steps[n]) && execute(db, version);
+}
+
+static enum opened migrate(struct statedb *db, int version, struct buf *why)
+{
+    for (int n = version; n < statedb_schema; n++)
+        if (!take_step(db, n)) return trouble(db, version ? "bring to the newest schema" : "create tables in", why);
+    if (version && version < statedb_schema)
+        log_msg(LOG_INFO, "%s: schema %d is now %d", db->path, version, statedb_schema);
+    return OPENED;
 }
 
 /* Made beforehand, so that its mode (which SQLite copies to -wal and -shm) does not depend on the umask. */
@@ -130,14 +136,9 @@ static bool make_private(const char *path, struct buf *why)
     return ok;
 }
 
-static bool pragmas(struct statedb *db, const char *sql)
-{
-    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
-}
-
 static enum opened open_once(struct statedb *db, bool exclusive, struct buf *why)
 {
-    bool is_empty = false;
+    int version = 0;
     if (!make_private(db->path, why)) return UNAVAILABLE;
     int rc = sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE, NULL);
     if (rc != SQLITE_OK) return trouble(db, "open", why);
@@ -145,13 +146,14 @@ static enum opened open_once(struct statedb *db, bool exclusive, struct buf *why
     sqlite3_busy_timeout(db->handle, BUSY_MS);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* what we refuse stays as it is */
-    if (!pragmas(db, "PRAGMA trusted_schema=OFF")) return trouble(db, "open", why);
-    if (exclusive && !pragmas(db, "PRAGMA locking_mode=EXCLUSIVE")) return trouble(db, "open", why);
-    enum opened result = identify(db, &is_empty, why);
+    if (!execute(db, "PRAGMA trusted_schema=OFF")) return trouble(db, "open", why);
+    if (exclusive && !execute(db, "PRAGMA locking_mode=EXCLUSIVE")) return trouble(db, "open", why);
+    enum opened result = identify(db, &version, why);
     if (result != OPENED) return result;
-    if (!pragmas(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=4194304"))
+    if (!execute(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=4194304"))
         return trouble(db, "open", why);
-    result = check_or_make(db, is_empty, why);
+    if (version) result = check_whole(db, why);
+    if (result == OPENED) result = migrate(db, version, why);
     if (result == OPENED) sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return result;
 }

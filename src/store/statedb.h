@@ -8,7 +8,7 @@
 #include "base/map.h"
 #include "store/state.h"
 
-enum { STATEDB_SCHEMA = 1, STATEDB_KEEP_DAYS = 30 };
+enum { STATEDB_KEEP_DAYS = 30 };
 
 struct statedb;
 

@@ -18,6 +18,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "store/migrations.h"
 #include "store/state.h"
 #include "store/statedb.h"
 
@@ -302,15 +303,84 @@ static void run_sql(const char *sql)
 static void a_newer_schema_is_refused_and_untouched(void **state)
 {
     (void)state;
+    char sql[64], sentence[64];
     make_state(false);
-    run_sql("PRAGMA user_version=2");
-    assert_refused("newer sfproxy (schema 2");
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d", statedb_schema + 1);
+    snprintf(sentence, sizeof sentence, "newer sfproxy (schema %d", statedb_schema + 1);
+    run_sql(sql);
+    assert_refused(sentence);
     assert_int_equal(count_files("corrupt"), 0);
-    run_sql("PRAGMA user_version=1");
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%d", statedb_schema);
+    run_sql(sql);
     struct state *s = open_or_fail();
     struct state_loaded l = load(s);
     assert_int_equal(l.key_count, 60);
     assert_false(l.keys[0].enabled);
+    state_loaded_free(&l);
+    state_close(s);
+}
+
+static int ask_int(const char *sql)
+{
+    sqlite3 *h;
+    sqlite3_stmt *st;
+    assert_int_equal(sqlite3_open(in_dir("state.db"), &h), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(h, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    int v = sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(h);
+    return v;
+}
+
+/* The first schema as it was released; this text is never changed. */
+static const char schema_1[] =
+    "CREATE TABLE key(id TEXT PRIMARY KEY, label TEXT NOT NULL, label_by_hand INT NOT NULL, account TEXT NOT NULL,"
+    " class INT NOT NULL, class_evidence TEXT NOT NULL, class_at INT NOT NULL, enabled INT NOT NULL,"
+    " ever_worked INT NOT NULL, balance_origin INT NOT NULL, balance_micro INT NOT NULL, balance_at INT NOT NULL,"
+    " tested_at INT NOT NULL, position INT NOT NULL, last_seen INT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE cooldown(key_id TEXT NOT NULL, model TEXT NOT NULL, scope INT NOT NULL, verdict INT NOT NULL,"
+    " repeats INT NOT NULL, until INT NOT NULL, PRIMARY KEY(key_id, model, scope, verdict)) WITHOUT ROWID;"
+    "CREATE TABLE ban(model TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "PRAGMA application_id=1936093304;"
+    "PRAGMA user_version=1;";
+
+static void the_first_schema_is_brought_to_the_newest(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(dir, 0700), 0);
+    run_sql(schema_1);
+    run_sql("INSERT INTO key VALUES('0a1b2c3d','main',1,'A',1,'served',5,0,1,0,0,0,0,0,7);"
+            "INSERT INTO ban VALUES('Qwen/Old'); INSERT INTO setting VALUES('lang','zh');");
+    struct state *s = open_or_fail();
+    struct state_loaded l = load(s);
+    assert_int_equal(l.key_count, 1);
+    assert_false(l.keys[0].enabled);
+    assert_int_equal(l.ban_count, 1);
+    assert_string_equal(state_setting(s, "lang"), "zh");
+    state_loaded_free(&l);
+    state_close(s);
+    assert_int_equal(ask_int("PRAGMA user_version"), statedb_schema);
+    assert_int_equal(ask_int("SELECT count(*) FROM request"), 0);
+    state_close(open_or_fail()); /* and nothing is taken twice */
+}
+
+/* A step that cannot be done leaves the schema and everything else as it was. */
+static void half_a_step_is_no_step(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(dir, 0700), 0);
+    run_sql(schema_1);
+    run_sql("CREATE TABLE slice(mine); INSERT INTO ban VALUES('Qwen/Old');");
+    assert_refused("cannot bring to the newest schema");
+    assert_int_equal(ask_int("PRAGMA user_version"), 1);
+    assert_int_equal(ask_int("SELECT count(*) FROM sqlite_master WHERE name = 'request'"), 0);
+    assert_int_equal(count_files("corrupt"), 0);
+    run_sql("DROP TABLE slice");
+    struct state *s = open_or_fail();
+    struct state_loaded l = load(s);
+    assert_int_equal(l.ban_count, 1);
     state_loaded_free(&l);
     state_close(s);
 }
@@ -549,6 +619,8 @@ int main(void)
         T(a_second_one_is_refused),
         T(damage_is_set_aside),
         T(a_newer_schema_is_refused_and_untouched),
+        T(the_first_schema_is_brought_to_the_newest),
+        T(half_a_step_is_no_step),
         T(a_foreign_database_is_set_aside),
         T(what_cannot_be_read_is_not_passed_over),
         T(odd_values_are_brought_into_range),
