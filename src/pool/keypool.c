@@ -19,7 +19,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-enum { HOLD_MS = 200, LOOK_MS = 1000 };
+enum { HOLD_MS = 200, LOOK_MS = 1000, ANY_ACCOUNT = -1, NO_ACCOUNT = -2 };
 
 struct model_query model_query(const struct keypool *p, struct str model, enum model_cost cost)
 {
@@ -75,6 +75,7 @@ static const struct limit *blocker(struct keypool *p, const struct key *k, const
 }
 
 struct choice {
+    int64_t account; /* only keys of this one; ANY_ACCOUNT, NO_ACCOUNT */
     struct key *key;
     struct cell *cell;
     bool tried_usable, any_wait;
@@ -124,6 +125,7 @@ static void consider(struct keypool *p, struct key *k, const struct pick_ask *as
                      struct choice *c, struct pick *out)
 {
     if (ask->only_key && strcmp(k->id, ask->only_key) != 0) return;
+    if (c->account != ANY_ACCOUNT && k->account != c->account) return;
     if (!ask->ignore_state && !key_may_serve(k)) return;
     out->candidates++;
     int64_t wait = 0;
@@ -182,10 +184,22 @@ static enum pick_result choose(struct keypool *p, const struct pick_ask *ask, co
     return !out->candidates ? PICK_NONE_USABLE : c->tried_usable ? PICK_TRIED : PICK_COOLING;
 }
 
+/* Index of the owner's account, NO_ACCOUNT when the pool has no key of it. */
+static int64_t account_of(struct keypool *p, const struct key_owner *o)
+{
+    const struct key *k = pool_find(p, o->key_id);
+    if (k) return k->account;
+    for (size_t i = 0; o->account[0] && i < p->account_count; i++) {
+        const struct account *a = &p->accounts[i];
+        if (!a->own && a->keys && strcmp(a->name, o->account) == 0) return (int64_t)i;
+    }
+    return NO_ACCOUNT;
+}
+
 /* Others of the model were here before. */
 static bool must_queue(const struct keypool *p, const struct lane *lane, const struct pick_ask *ask)
 {
-    if (!lane || list_empty(&lane->waiters) || ask->only_key || ask->ignore_state) return false;
+    if (!lane || list_empty(&lane->waiters) || ask->only_key || ask->owner || ask->ignore_state) return false;
     return !ask->ticket || !lanes_is_first(&p->lanes, ask->ticket);
 }
 
@@ -211,7 +225,7 @@ static enum pick_result pick(struct keypool *p, const struct pick_ask *ask, cons
                              struct pick *out)
 {
     struct lane *lane = lanes_find(&p->lanes, q->hash, q->model);
-    struct choice c = {.key = NULL};
+    struct choice c = {.account = ask->owner ? account_of(p, ask->owner) : ANY_ACCOUNT};
     bool passes = ask->under_way || ask->ignore_state || ask->only_key || !p->count;
     if (ask->ticket) lanes_look(&p->lanes, ask->ticket);
     int64_t outage = passes ? 0 : pool_outage_wait(p, lane, ask->now, &out->soonest_verdict, &out->whole_upstream);
@@ -224,7 +238,7 @@ static enum pick_result pick(struct keypool *p, const struct pick_ask *ask, cons
         note_wait(out, &c, VERDICT_RATE_UNKNOWN, 1);
         result = PICK_COOLING;
     }
-    if (result == PICK_COOLING && ask->wait_ms > 0) return stand_in_line(p, ask, q, out);
+    if (result == PICK_COOLING && ask->wait_ms > 0 && !ask->owner) return stand_in_line(p, ask, q, out);
     if (result != PICK_OK) return result;
     hand_out(p, c.key, ask, q, &out->lease);
     if (ask->ticket && out->lease.cell >= 0) {
@@ -333,6 +347,44 @@ void keypool_return(struct keypool *p, struct lease *l, const struct lease_end *
     l->auth = NULL;
     send_wake(p, &next);
     pool_outage_log(&news);
+}
+
+bool keypool_owner(struct keypool *p, const char *key_id, struct key_owner *out)
+{
+    *out = (struct key_owner){.account = ""};
+    lock_get(&p->lock);
+    const struct key *k = pool_find(p, key_id);
+    if (k) {
+        const struct account *a = &p->accounts[k->account];
+        memcpy(out->key_id, k->id, sizeof out->key_id);
+        if (!a->own) memcpy(out->account, a->name, sizeof out->account);
+    }
+    lock_put(&p->lock);
+    return k != NULL;
+}
+
+bool keypool_has_owner(struct keypool *p, const struct key_owner *owner)
+{
+    lock_get(&p->lock);
+    bool has = account_of(p, owner) != NO_ACCOUNT;
+    lock_put(&p->lock);
+    return has;
+}
+
+size_t keypool_accounts(struct keypool *p, char (*ids)[KEY_ID_LEN + 1], size_t room)
+{
+    size_t n = 0;
+    lock_get(&p->lock);
+    uint64_t stamp = ++p->stamp;
+    for (size_t i = 0; i < p->count && n < room; i++) {
+        const struct key *k = p->order[i];
+        struct account *a = &p->accounts[k->account];
+        if (!key_may_serve(k) || a->stamp == stamp) continue;
+        a->stamp = stamp;
+        memcpy(ids[n++], k->id, sizeof ids[0]);
+    }
+    lock_put(&p->lock);
+    return n;
 }
 
 void keypool_set_strategy(struct keypool *p, enum pool_strategy s)

@@ -61,14 +61,22 @@ struct lease {
     int32_t lane;     /* the model's place among the lanes; -1 none */
 };
 
+/* An account in a form that survives a restart and a changed configuration: a key that was in it, and its name, "" when
+ * it had none. It is the account that the key is in now, or, when the key is gone, the one of that name. */
+struct key_owner {
+    char key_id[KEY_ID_LEN + 1];
+    char account[64];
+};
+
 struct pick_ask {
     struct str model;      /* "" for calls without a model */
     const uint32_t *tried; /* slots not to use again while another can serve */
     size_t tried_count;
-    const char *only_key; /* key id: this one or none (tests); NULL = any */
-    bool ignore_state;    /* tests: OFF, BAD and cooling keys too */
-    enum model_cost cost; /* by configuration; COST_UNKNOWN (0): as the catalogue says */
-    bool under_way;       /* it had a try already: a breaker that opened meanwhile does not stop it */
+    const char *only_key;          /* key id: this one or none (tests); NULL = any */
+    const struct key_owner *owner; /* keys of this account or none; it does not stand in line. NULL = any */
+    bool ignore_state;             /* tests: OFF, BAD and cooling keys too */
+    enum model_cost cost;          /* by configuration; COST_UNKNOWN (0): as the catalogue says */
+    bool under_way;                /* it had a try already: a breaker that opened meanwhile does not stop it */
     /* Waiting. Every result but PICK_WAIT makes the ticket void. */
     uint32_t ticket;  /* of the PICK_WAIT before; 0 none */
     int64_t wait_ms;  /* how long it may (still) wait for a key; 0 not at all */
@@ -139,6 +147,14 @@ struct lease_end {
 };
 /* Returns the lease; l->seq becomes 0. BUG when it is not out. */
 void keypool_return(struct keypool *p, struct lease *l, const struct lease_end *end);
+
+/* --- accounts --- */
+/* The owner that a key stands for now. False: no such key. */
+bool keypool_owner(struct keypool *p, const char *key_id, struct key_owner *out);
+/* The pool has a key of this account (it may be off or cooling). */
+bool keypool_has_owner(struct keypool *p, const struct key_owner *owner);
+/* One key id per account that has a key which is on and not INVALID, in order of joining; returns how many were put. */
+size_t keypool_accounts(struct keypool *p, char (*ids)[KEY_ID_LEN + 1], size_t room);
 
 /* --- breakers --- */
 struct outage_view {
