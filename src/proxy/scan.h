@@ -27,7 +27,7 @@ struct scan {
     size_t model_len;
     bool has_model;
     bool stream;
-    /* Where the model's JSON string stands, quotes included (for splicing); 0,0 for multipart. */
+    /* Where the model stands, for splicing: a JSON string with its quotes; the text of a multipart part. */
     size_t model_at, model_size;
     size_t error_at; /* offset of the trouble */
 };

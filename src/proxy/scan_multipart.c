@@ -170,7 +170,8 @@ static bool part_content(struct str *rest, struct str delimiter, struct str *con
     return true;
 }
 
-static enum scan_result take_model_part(struct scan *out, const struct part *part, struct str content, size_t max)
+static enum scan_result take_model_part(struct scan *out, const struct part *part, struct str body, struct str content,
+                                        size_t max)
 {
     if (out->has_model) return SCAN_DUPLICATE_KEY;
     struct str value = content;
@@ -180,6 +181,8 @@ static enum scan_result take_model_part(struct scan *out, const struct part *par
         return SCAN_BAD_MODEL;
     str_copy(out->model, sizeof(out->model), value);
     out->model_len = value.n;
+    out->model_at = (size_t)(value.p - body.p);
+    out->model_size = value.n;
     out->has_model = true;
     return SCAN_OK;
 }
@@ -218,7 +221,7 @@ enum scan_result scan_multipart(struct str body, struct str content_type, const 
             break;
         }
         if (!part.is_model || found != SCAN_OK) continue;
-        found = take_model_part(out, &part, content, limits->max_model);
+        found = take_model_part(out, &part, body, content, limits->max_model);
         if (found != SCAN_OK) out->error_at = (size_t)(content.p - body.p);
     }
     if (more < 0) return scan_refuse(out, SCAN_BAD_MULTIPART, (size_t)(rest.p - body.p));

@@ -578,7 +578,8 @@ static void test_multipart(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         enum scan_result r = scan_multipart(str_of(rows[i].body), str_of(rows[i].type), &limits, &s);
         if (r != rows[i].result || strcmp(s.model, rows[i].model) != 0) fail_msg("row %zu: %d %s", i, r, s.model);
-        assert_int_equal(s.model_size, 0);
+        assert_int_equal(s.model_size, s.model_len);
+        assert_memory_equal(rows[i].body + s.model_at, s.model, s.model_len);
     }
 }
 
