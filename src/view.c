@@ -80,6 +80,9 @@ static void view_keys(struct engine *g, struct snapshot *s)
         s->keys[i].view = views[i];
         s->keys[i].meter.ttft_ms = -1;
         meter_key_rates(g->meter, views[i].id, now, &s->keys[i].meter);
+        s->keys[i].spent_today_micro = s->keys[i].meter.spent.today;
+        s->keys[i].balance_left_micro = views[i].balance_micro;
+        s->keys[i].balance_origin = views[i].balance_origin;
     }
     free(views);
 }
@@ -101,7 +104,7 @@ static void describe_model(struct engine *g, struct snap_model *m, const char *i
     model_guess_kind(str_of(id), &type, &sub_type);
     snprintf(m->type, sizeof m->type, "%s", known ? known->type : type);
     snprintf(m->sub_type, sizeof m->sub_type, "%s", known ? known->sub_type : sub_type);
-    snprintf(m->price, sizeof m->price, "%s", known ? known->price : "");
+    if (known) price_text(&known->price, m->price, sizeof m->price);
     m->context = known ? known->context : 0;
     m->in_catalog = known != NULL;
     m->ban_from_file = banned_by_file(g, str_of(id));
@@ -123,6 +126,7 @@ static void add_traffic(struct snap_model *m, const struct meter_model *t)
     m->ok = t->ok;
     m->failed = t->failed;
     m->ttft_ms = t->ttft_ms;
+    m->spent_today_micro = t->spent.today;
     m->other = strcmp(t->id, METER_OTHER) == 0;
 }
 

@@ -1,6 +1,6 @@
 /* The snapshot and its JSON. The names are those of the admin API; whatever is not known is null, never 0: a price
- * without a table, a time to first byte before the first byte, the cost until prices are counted. Times are Unix
- * milliseconds. Everything here comes from fields that were cleaned and masked before. */
+ * without a table, a time to first byte before the first byte, the cost of what has no price. Money is CNY. Times are
+ * Unix milliseconds. Everything here comes from fields that were cleaned and masked before. */
 #include "control/snapshot.h"
 
 #include "base/check.h"
@@ -31,6 +31,7 @@ void snapshot_put(struct snapshot *s)
     free(s->keys);
     free(s->models);
     free(s->clients);
+    free(s->cells);
     free(s->requests);
     free(s->log);
     free(s);
@@ -58,10 +59,14 @@ static void put_text(struct json *j, const char *name, const char *s)
     json_put_str(j, name, *s ? s : NULL);
 }
 
-static void put_null(struct json *j, const char *name)
+/* CNY; -1: not known. */
+static void put_money(struct json *j, const char *name, int64_t micro)
 {
     json_name(j, name);
-    json_null(j);
+    if (micro < 0)
+        json_null(j);
+    else
+        json_micro(j, micro);
 }
 
 static void put_rates(struct json *j, const struct rates *r)
@@ -85,17 +90,18 @@ static void open_named(struct json *j, const char *name, void (*open)(struct jso
 
 /* ---- keys ---- */
 
-static void put_balance(const struct snapshot *s, struct json *j, const struct key_view *k)
+static void put_balance(const struct snapshot *s, struct json *j, const struct snap_key *key)
 {
-    static const char *const origins[] = {"unknown", "api", "set"};
-    bool known = k->balance_origin != BALANCE_UNKNOWN;
+    static const char *const origins[] = {"unknown", "api", "set", "metered"};
+    const struct key_view *k = &key->view;
+    bool known = key->balance_origin != BALANCE_UNKNOWN;
     open_named(j, "balance", json_object);
     json_name(j, "value");
     if (known)
-        json_micro(j, k->balance_micro);
+        json_micro(j, key->balance_left_micro);
     else
         json_null(j);
-    json_put_str(j, "origin", origins[k->balance_origin]);
+    json_put_str(j, "origin", origins[key->balance_origin]);
     put_known(j, "age_s", known ? seconds_since(s, k->balance_at) : -1);
     json_object_end(j);
 }
@@ -152,7 +158,9 @@ static void put_key(const struct snapshot *s, struct json *j, const struct snap_
     put_u64(j, "failed", k->failed);
     put_u64(j, "limited", k->limited);
     put_known(j, "ttft_ms", key->meter.ttft_ms);
-    put_balance(s, j, k);
+    put_balance(s, j, key);
+    put_money(j, "spent_today", key->spent_today_micro);
+    put_money(j, "spent_total", key->meter.spent.total);
     put_cooldowns(j, k);
     put_last_error(j, k);
     put_known(j, "tested_s_ago", seconds_since(s, k->tested_at));
@@ -194,6 +202,7 @@ static void put_model(struct json *j, const struct snap_model *m)
     put_u64(j, "ok", m->ok);
     put_u64(j, "failed", m->failed);
     put_known(j, "ttft_ms", m->ttft_ms);
+    put_money(j, "spent_today", m->spent_today_micro);
     json_put_int(j, "keys_usable", m->keys_usable);
     put_text(j, "breaker", m->breaker);
     put_text(j, "trouble", m->trouble);
@@ -251,6 +260,7 @@ static void put_request(struct json *j, const struct snap_request *q)
     json_put_str(j, "method", r->method);
     json_put_str(j, "path", r->path);
     put_text(j, "model", r->model);
+    put_text(j, "asked", r->asked);
     put_text(j, "key", r->key_id);
     json_put_bool(j, "stream", r->stream);
     json_put_int(j, "attempts", r->tries);
@@ -262,6 +272,7 @@ static void put_request(struct json *j, const struct snap_request *q)
     put_known(j, "tokens_out", r->usage.known ? r->usage.out : -1);
     put_known(j, "tokens_cached", r->usage.known ? r->usage.cached : -1);
     put_known(j, "tokens_reasoning", r->usage.known ? r->usage.reasoning : -1);
+    put_money(j, "cost", q->live ? -1 : r->cost_micro);
     put_speed(j, r);
     put_u64(j, "bytes_up", r->bytes_up);
     put_u64(j, "bytes_down", r->bytes_down);
@@ -291,9 +302,11 @@ static void put_totals(const struct snapshot *s, struct json *j)
     put_u64(j, "errors_per_min", t->errors_per_min);
     put_u64(j, "limited_per_min", t->limited_per_min);
     put_u64(j, "done_per_min", t->done_per_min);
-    put_null(j, "cost_today");
-    put_null(j, "burn_per_hour");
-    put_null(j, "hours_left");
+    put_money(j, "cost_today", t->cost_today);
+    put_money(j, "cost_total", t->spent.total);
+    put_u64(j, "unpriced_today", t->spent.unpriced_today);
+    put_money(j, "burn_per_hour", t->burn_per_hour);
+    put_known(j, "hours_left", t->hours_left);
     put_u64(j, "requests_total", t->requests);
     put_u64(j, "tries", t->tries);
     put_u64(j, "ok", t->ok);
@@ -353,10 +366,37 @@ static void put_clients(const struct snapshot *s, struct json *j)
         json_object(j);
         json_put_str(j, "name", c->name);
         put_rates(j, &c->rates);
+        put_money(j, "spent_today", c->spent.today);
+        put_money(j, "spent_total", c->spent.total);
         put_u64(j, "requests", c->requests);
         put_u64(j, "errors", c->errors);
         json_object_end(j);
     }
+    json_array_end(j);
+}
+
+static void put_cell(struct json *j, const struct snap_cell *c)
+{
+    json_object(j);
+    json_put_str(j, "account", c->account);
+    json_put_str(j, "model", c->model);
+    json_put_int(j, "in_flight", c->in_flight);
+    put_u64(j, "rpm", c->rpm);
+    put_u64(j, "tpm", c->tpm);
+    put_known(j, "limit_rpm", c->limit_rpm);
+    put_known(j, "limit_tpm", c->limit_tpm);
+    put_text(j, "limit_origin", c->limit_origin);
+    json_put_str(j, "reason", c->ms_left > 0 ? verdict_name(c->reason) : NULL);
+    json_put_int(j, "seconds_left", (MAX(c->ms_left, 0) + 999) / 1000);
+    json_put_str(j, "last_verdict", verdict_name(c->last_verdict));
+    json_put_int(j, "idle_s", c->idle_s);
+    json_object_end(j);
+}
+
+static void put_cells(const struct snapshot *s, struct json *j)
+{
+    open_named(j, "cells", json_array);
+    for (size_t i = 0; i < s->cell_count; i++) put_cell(j, &s->cells[i]);
     json_array_end(j);
 }
 
@@ -422,6 +462,7 @@ void snapshot_json(const struct snapshot *s, struct buf *out)
     snapshot_keys_json(s, &j);
     json_name(&j, "models");
     snapshot_models_json(s, &j);
+    put_cells(s, &j);
     put_clients(s, &j);
     json_name(&j, "requests");
     snapshot_requests_json(s, &j);

@@ -9,16 +9,19 @@
 #include "base/log.h"
 #include "meter/meter.h"
 
-enum { SNAP_LIVE_MAX = 1000, SNAP_LOG_MAX = 500 };
+enum { SNAP_LIVE_MAX = 1000, SNAP_LOG_MAX = 500, SNAP_CELLS_MAX = 2000 };
 
 struct snap_key {
     struct key_view view;
     struct meter_key meter;
+    int64_t spent_today_micro;          /* by this key; -1 not known */
+    int64_t balance_left_micro;         /* of the account, what was spent since taken off */
+    enum balance_origin balance_origin; /* METERED: something was taken off, so that it is "at most" */
 };
 
 struct snap_model {
     char id[MODEL_NAME_MAX + 1];
-    char type[16], sub_type[24], price[40], evidence[16];
+    char type[16], sub_type[24], price[96], evidence[16];
     enum model_cost cost; /* unknown is listed with the paid ones */
     unsigned context;
     bool banned, ban_from_file;
@@ -26,13 +29,26 @@ struct snap_model {
     bool other; /* no model of its own: the names that were never accepted, counted together */
     struct rates rates;
     uint64_t ok, failed;
-    int64_t ttft_ms; /* -1 unknown */
+    int64_t ttft_ms;           /* -1 unknown */
+    int64_t spent_today_micro; /* -1 not known */
     unsigned keys_usable;
     char breaker[16];          /* "closed", "open", "half-open"; "" not known */
     char trouble[48];          /* why it is not closed; "" it is */
     enum verdict trouble_kind; /* the same, for words in another language */
     int64_t probe_ms;          /* open: to the next probe when the snapshot was made */
     unsigned waiting;          /* requests in line for a key */
+};
+
+/* What the platform limits: a model of an account. */
+struct snap_cell {
+    char account[64], model[MODEL_NAME_MAX + 1];
+    unsigned in_flight;
+    uint64_t rpm, tpm;                 /* of the last 60 s */
+    int64_t limit_rpm, limit_tpm;      /* -1 not known */
+    char limit_origin[12];             /* "config", "learned", "" */
+    enum verdict reason, last_verdict; /* reason: why it cools */
+    int64_t ms_left;                   /* of the cooldown; 0 none */
+    int64_t idle_s;                    /* since its last lease */
 };
 
 /* STEP names of a running request (proxy/steps.h), or "done". */
@@ -83,6 +99,8 @@ struct snapshot {
     size_t key_count;
     struct snap_model *models; /* free first, then by id */
     size_t model_count;
+    struct snap_cell *cells; /* most recently used first, SNAP_CELLS_MAX at most */
+    size_t cell_count;
     struct meter_client *clients;
     size_t client_count;
     struct snap_request *requests; /* live ones newest first, then finished ones newest first */

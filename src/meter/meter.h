@@ -14,6 +14,12 @@ struct rates {
     uint64_t rpm, tpm, rpd, tpd;
 };
 
+/* Money in micro-CNY. -1: not known, because something was used and nothing of it had a known price. */
+struct spent {
+    int64_t today, total;                    /* of the day in server.timezone; since start */
+    uint64_t unpriced_today, unpriced_total; /* requests whose cost is not known: the sums are without them */
+};
+
 #define METER_OTHER "(other)"
 
 struct meter_model {
@@ -21,10 +27,12 @@ struct meter_model {
     struct rates rates;
     uint64_t ok, failed, requests, tokens;
     int64_t ttft_ms; /* smoothed; -1 unknown */
+    struct spent spent;
 };
 struct meter_client {
     char name[CLIENT_NAME_MAX + 1];
     struct rates rates;
+    struct spent spent;
     uint64_t requests, errors;
 };
 struct meter_key {
@@ -32,6 +40,7 @@ struct meter_key {
     uint64_t tries;
     int64_t ttft_ms;    /* smoothed; -1 unknown */
     uint32_t trend[10]; /* tries a minute, oldest first */
+    struct spent spent;
 };
 
 struct meter *meter_new(mono_t now);
@@ -44,6 +53,10 @@ struct meter_totals {
     uint64_t requests, ok, errors, limited, retries, cancelled, tries;
     uint64_t retries_per_min, errors_per_min, limited_per_min, done_per_min;
     uint64_t tokens_in, tokens_out;
+    struct spent spent;
+    int64_t cost_today;               /* = spent.today */
+    int64_t burn_per_hour;            /* micro-CNY, of the last hour; -1 not known */
+    int64_t hours_left;               /* of the known balances at that rate; -1 not known */
     int64_t ttft_p50_ms, ttft_p95_ms; /* of the last 500 with a first byte; -1 unknown */
     uint64_t ends[END_COUNT];
 };

@@ -40,14 +40,16 @@ struct try_record {
 struct usage {
     bool known;
     int64_t in, out, cached, reasoning; /* tokens, each in [0, 2^53) */
+    int64_t units; /* pictures made, videos submitted, UTF-8 bytes of a text to speak; 0 none. Whether `known` or not */
 };
 
 struct record {
     enum record_kind kind;
-    uint64_t id; /* of the request, unique in this process */
-    wall_t wall; /* when it was admitted */
-    mono_t at;   /* when this record was made */
-    char model[MODEL_NAME_MAX + 1];
+    uint64_t id;                      /* of the request, unique in this process */
+    wall_t wall;                      /* when it was admitted */
+    mono_t at;                        /* when this record was made */
+    char model[MODEL_NAME_MAX + 1];   /* that was served and is paid for */
+    char asked[MODEL_NAME_MAX + 1];   /* by the client, when that is another name for it; "" else */
     bool model_known;                 /* in the catalogue, or the platform accepted it: gets entries of its own */
     char client[CLIENT_NAME_MAX + 1]; /* name of the client, or its address */
     char key_id[KEY_ID_LEN + 1];      /* TRY, DONE: of the (last) key, "" none */
@@ -57,6 +59,7 @@ struct record {
     int status; /* sent to the client; 0 none was */
     enum end_reason end;
     struct usage usage;
+    int64_t cost_micro;           /* CNY; -1 not known. The control thread fills it before it is booked */
     int32_t ttft_ms, duration_ms; /* ttft -1: no byte came */
     int32_t gen_ms;               /* first to last token, for tokens per second */
     uint64_t bytes_up, bytes_down;

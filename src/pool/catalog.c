@@ -1,6 +1,35 @@
 /* The built-in catalogue: a sorted constant table, searched by halves. What is not in it is judged by its name. */
 #include "pool/catalog.h"
 
+#define CNY(x) ((int64_t)((x)*1000000 + 0.5))
+#define ONE_STEP(in, out, cached)                                                                                      \
+    {                                                                                                                  \
+        {                                                                                                              \
+            INT64_MAX, CNY(in), CNY(out), CNY(cached)                                                                  \
+        }                                                                                                              \
+    }
+#define TOKENS(in, out, cached)                                                                                        \
+    {                                                                                                                  \
+        PRICE_TOKENS, 1, false, ONE_STEP(in, out, cached)                                                              \
+    }
+#define GROWS(in, out, cached)                                                                                         \
+    {                                                                                                                  \
+        PRICE_TOKENS, 1, true, ONE_STEP(in, out, cached)                                                               \
+    }
+#define FREE TOKENS(0, 0, 0)
+#define IMAGE(each)                                                                                                    \
+    {                                                                                                                  \
+        PRICE_IMAGE, 1, false, ONE_STEP(each, 0, 0)                                                                    \
+    }
+#define VIDEO(each)                                                                                                    \
+    {                                                                                                                  \
+        PRICE_VIDEO, 1, false, ONE_STEP(each, 0, 0)                                                                    \
+    }
+#define KBYTE(each)                                                                                                    \
+    {                                                                                                                  \
+        PRICE_KBYTE, 1, false, ONE_STEP(each, 0, 0)                                                                    \
+    }
+
 static const struct model models[] = {
 #define MODEL(id, type, sub_type, price, context, free, reasons) {id, type, sub_type, price, context, free, reasons},
 #include "pool/catalog_table.h"

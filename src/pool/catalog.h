@@ -1,9 +1,9 @@
-/* The models we know: a built-in table (ids, kinds, the free set, prices for display) with its date. Static data and
+/* The models we know: a built-in table (ids, kinds, the free set, list prices) with its date. Static data and
  * pure functions; any thread. Never a whitelist: an unknown model is passed through. */
 #ifndef SFPROXY_POOL_CATALOG_H
 #define SFPROXY_POOL_CATALOG_H
 
-#include "base/str.h"
+#include "conf/price.h"
 
 enum model_cost { COST_UNKNOWN, COST_FREE, COST_PAID };
 
@@ -13,8 +13,8 @@ struct model {
     const char *id;
     const char *type;
     const char *sub_type;
-    const char *price; /* for display: "1 / 4 / 0.1" CNY per million tokens in / out / cached, or "0.3 per image" */
-    unsigned context;  /* tokens, 0 unknown */
+    struct price price; /* CNY */
+    unsigned context;   /* tokens, 0 unknown */
     bool free;
     bool reasons; /* streams reasoning_content */
 };

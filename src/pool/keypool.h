@@ -42,7 +42,8 @@ enum key_state {
 const char *key_class_name(enum key_class c); /* "?", "PAID", "FREE", "UNVER", "INVALID" */
 const char *key_state_name(enum key_state s); /* "ready" ... */
 
-enum balance_origin { BALANCE_UNKNOWN, BALANCE_API, BALANCE_SET };
+/* METERED is for showing only: API or SET minus what was spent since. */
+enum balance_origin { BALANCE_UNKNOWN, BALANCE_API, BALANCE_SET, BALANCE_METERED };
 
 struct keypool;
 

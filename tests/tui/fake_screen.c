@@ -241,7 +241,7 @@ static void end_request(size_t i)
     q.r.end = luck == 0 ? END_NO_KEY : luck == 1 ? END_UPSTREAM_ERROR : luck == 2 ? END_CLIENT_ABORT : END_OK;
     q.r.ttft_ms = luck < 2 ? -1 : 180 + (int32_t)rnd(900);
     q.r.gen_ms = q.r.duration_ms > 300 ? q.r.duration_ms - 250 : 100;
-    q.r.usage = (struct usage){luck > 1, 200 + rnd(8000), 20 + rnd(600), 0, 0};
+    q.r.usage = (struct usage){.known = luck > 1, .in = 200 + rnd(8000), .out = 20 + rnd(600)};
     q.r.tries = luck < 2 ? 3 : 1 + (rnd(8) == 0);
     for (int t = 0; t < q.r.tries; t++) {
         struct try_record *tr = &q.r.try_list[t];
@@ -274,7 +274,7 @@ static void step(void)
         if (q->age_ms > 700 && q->r.stream) {
             str_copy(q->state, sizeof q->state, STR("stream"));
             q->r.ttft_ms = 600;
-            q->r.usage = (struct usage){true, 900, q->age_ms / 20, 0, 0};
+            q->r.usage = (struct usage){.known = true, .in = 900, .out = q->age_ms / 20};
             q->r.gen_ms = (int32_t)q->age_ms - 600;
         }
         if (rnd(12) == 0) end_request(i);

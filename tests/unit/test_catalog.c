@@ -14,7 +14,8 @@ static void sorted_and_findable(void **state)
     for (const struct model *m; (m = catalog_at(n)); n++) {
         assert_ptr_equal(catalog_find(str_of(m->id)), m);
         if (n) assert_true(strcmp(catalog_at(n - 1)->id, m->id) < 0);
-        assert_true(m->type[0] && m->sub_type[0] && m->price[0]);
+        assert_true(m->type[0] && m->sub_type[0] && m->price.unit != PRICE_UNKNOWN);
+        assert_int_equal(m->free, price_is_free(&m->price));
         if (m->free) assert_false(str_starts(str_of(m->id), "Pro/"));
         if (m->reasons) assert_string_equal(m->sub_type, "chat");
         free_models += m->free;
@@ -41,6 +42,13 @@ static void what_is_not_there(void **state)
     assert_null(catalog_find((struct str){NULL, 0}));
 }
 
+static void assert_price(const char *id, const char *expected)
+{
+    char text[PRICE_TEXT_MAX];
+    price_text(&catalog_find(str_of(id))->price, text, sizeof text);
+    assert_string_equal(text, expected);
+}
+
 static void costs_with_evidence(void **state)
 {
     (void)state;
@@ -54,8 +62,13 @@ static void costs_with_evidence(void **state)
     assert_int_equal(model_cost(STR("zai-org/GLM-5.3"), &why), COST_UNKNOWN);
     assert_string_equal(why, "unknown");
     assert_int_equal(model_cost(STR("deepseek-ai/DeepSeek-V4-Flash"), NULL), COST_PAID);
-    assert_string_equal(catalog_find(STR("deepseek-ai/DeepSeek-V4-Flash"))->price, "3 / 9 / 0.3");
-    assert_string_equal(catalog_find(STR("deepseek-ai/DeepSeek-V4-Pro"))->price, "12 / 24 / 1");
+    assert_price("deepseek-ai/DeepSeek-V4-Flash", "3 / 9 / 0.3");
+    assert_price("deepseek-ai/DeepSeek-V4-Pro", "12 / 24 / 1");
+    assert_price("Qwen/Qwen2.5-14B-Instruct", "0.7");
+    assert_price("Qwen/Qwen3.5-9B", "0.5 / 4 and up");
+    assert_price("Qwen/Qwen-Image", "0.3 per image");
+    assert_price("Wan-AI/Wan2.2-T2V-A14B", "2 per video");
+    assert_price("FunAudioLLM/CosyVoice2-0.5B", "0.05 per kB");
     assert_true(catalog_find(STR("deepseek-ai/DeepSeek-R1"))->reasons);
     assert_false(catalog_find(STR("deepseek-ai/DeepSeek-V3"))->reasons);
 }

@@ -158,7 +158,7 @@ static void fill_rest(struct snapshot *s, size_t n)
         s->requests[i].live = i < 3;
         snprintf(s->requests[i].state, sizeof s->requests[i].state, "stream");
         r->end = (enum end_reason)(i % END_COUNT);
-        r->usage = (struct usage){i % 2, 100, 50, 0, 0};
+        r->usage = (struct usage){.known = i % 2, .in = 100, .out = 50};
     }
 }
 

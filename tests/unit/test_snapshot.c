@@ -20,6 +20,7 @@ static struct snapshot *sample(void)
     str_copy(s->listen, sizeof s->listen, STR("127.0.0.1:7860"));
     str_copy(s->upstream_url, sizeof s->upstream_url, STR("https://api.siliconflow.cn/v1"));
     s->totals.rates = (struct rates){1, 2, 3, 5000000000};
+    s->totals.cost_today = s->totals.burn_per_hour = s->totals.hours_left = -1;
     s->totals.ttft_p50_ms = s->totals.ttft_p95_ms = -1;
     s->totals.ends[END_TIMEOUT] = 7;
     for (size_t i = 0; i < RING_MINUTES; i++) s->req_60s[i] = s->tok_60s[i] = -1;
@@ -32,8 +33,10 @@ static struct snapshot *sample(void)
     str_copy(k->label, sizeof k->label, STR("\"</script><b>\x1b[31m"));
     k->class = CLASS_FREE;
     k->state = KEY_COOLING;
-    k->balance_origin = BALANCE_SET;
-    k->balance_micro = -1500000;
+    s->keys[0].balance_origin = BALANCE_METERED;
+    s->keys[0].balance_left_micro = -1500000;
+    s->keys[0].spent_today_micro = 1250000;
+    s->keys[1].spent_today_micro = -1;
     k->balance_at = (wall_t){1790000000000};
     k->cooldown_count = 12; /* more than the view holds */
     k->cooldowns[0] = (struct key_cooldown_view){.model = "M", .reason = VERDICT_RATE_MINUTE, .ms_left = 1200};
@@ -47,6 +50,11 @@ static struct snapshot *sample(void)
     s->models[0].cost = COST_FREE;
     s->models[0].ttft_ms = s->models[1].ttft_ms = -1;
 
+    s->cells = xcalloc(1, sizeof *s->cells);
+    s->cell_count = 1;
+    s->cells[0] = (struct snap_cell){.account = "A", .model = "M", .rpm = 3, .limit_rpm = 10, .limit_tpm = -1};
+    s->cells[0].ms_left = 1;
+    s->cells[0].reason = VERDICT_RATE_MINUTE;
     s->clients = xcalloc(1, sizeof *s->clients);
     s->client_count = 1;
     s->requests = xcalloc(2, sizeof *s->requests);
@@ -56,6 +64,7 @@ static struct snapshot *sample(void)
     s->requests[0].age_ms = 321;
     s->requests[0].r.ttft_ms = -1;
     struct record *r = &s->requests[1].r;
+    r->cost_micro = 1500;
     r->id = UINT64_MAX;
     r->end = END_STREAM_BROKEN;
     r->status = 200;
@@ -106,6 +115,8 @@ static void every_name_of_the_page_is_there(void **state)
         "keys.0:id label masked account class state enabled in_flight rpm tpm rpd tpd ok failed limited balance "
         "cooldowns last_error tested_s_ago",
         "keys.0.balance:value origin age_s",
+        "cells.0:account model in_flight rpm tpm limit_rpm limit_tpm limit_origin reason seconds_left last_verdict "
+        "idle_s",
         "keys.0.cooldowns.0:model reason seconds_left",
         "keys.0.last_error:time status code message",
         "models.0:id type sub_type free evidence price banned rpm tpm tpd keys_usable",
@@ -138,6 +149,10 @@ static void values_are_right_and_unknown_is_null(void **state)
     cJSON *j = as_json(s);
     static const char *const nulls[] = {"totals.cost_today",
                                         "totals.hours_left",
+                                        "keys.1.spent_today",
+                                        "requests.0.cost",
+                                        "cells.0.limit_tpm",
+                                        "cells.0.limit_origin",
                                         "totals.ttft_p50_ms",
                                         "keys.1.balance.value",
                                         "keys.1.balance.age_s",
@@ -160,7 +175,11 @@ static void values_are_right_and_unknown_is_null(void **state)
     assert_true(at(j, "totals.tpd")->valuedouble == 5e9);
     assert_int_equal(at(j, "totals.ends.timeout")->valueint, 7);
     assert_string_equal(at(j, "keys.0.class")->valuestring, "FREE");
-    assert_string_equal(at(j, "keys.0.balance.origin")->valuestring, "set");
+    assert_string_equal(at(j, "keys.0.balance.origin")->valuestring, "metered");
+    assert_true(at(j, "keys.0.spent_today")->valuedouble == 1.25);
+    assert_true(at(j, "requests.1.cost")->valuedouble == 0.0015);
+    assert_string_equal(at(j, "cells.0.reason")->valuestring, "rate_minute");
+    assert_int_equal(at(j, "cells.0.seconds_left")->valueint, 1);
     assert_true(at(j, "keys.0.balance.value")->valuedouble == -1.5);
     assert_int_equal(at(j, "keys.0.balance.age_s")->valueint, 100);
     assert_int_equal(cJSON_GetArraySize(at(j, "keys.0.cooldowns")), 8);
