@@ -220,11 +220,8 @@ static void view_alarm(struct engine *g, struct snapshot *s)
 {
     struct disk_health h;
     disk_health(g->disk, &h);
-    if (h.last_error[0])
-        snprintf(s->alarm, sizeof s->alarm, "disk: %s", h.last_error);
-    else if (h.dropped)
-        snprintf(s->alarm, sizeof s->alarm, "disk: %llu writes or log lines were dropped",
-                 (unsigned long long)h.dropped);
+    disk_alarm(&h, s->made, s->alarm, sizeof s->alarm);
+    s->writes_dropped = h.dropped;
     struct outage_view outage;
     keypool_outage_view(g->pool, NULL, s->made, &outage);
     snprintf(s->breaker, sizeof s->breaker, "%s", breaker_state_name(outage.state));

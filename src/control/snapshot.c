@@ -447,6 +447,7 @@ static void put_head(const struct snapshot *s, struct json *j)
     put_known(j, "drain_left_ms", s->draining ? s->drain_left_ms : -1);
     json_put_bool(j, "readonly", s->readonly);
     put_text(j, "alarm", s->alarm);
+    put_u64(j, "writes_dropped", s->writes_dropped);
     put_text(j, "conf_error", s->conf_error);
     put_progress(s, j);
 }

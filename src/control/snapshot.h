@@ -84,8 +84,9 @@ struct snapshot {
     bool draining;
     int64_t drain_left_ms;
     bool readonly;
-    char alarm[200];      /* disk full, queue dropped, clock ...; "" none */
-    char conf_error[300]; /* last failed reload; "" none */
+    char alarm[200];         /* disk full, queue dropped, clock ...; "" none */
+    char conf_error[300];    /* last failed reload; "" none */
+    uint64_t writes_dropped; /* by the disk since start: saves and log lines */
 
     struct meter_totals totals;
     uint64_t in_flight; /* requests admitted and not settled */

@@ -36,6 +36,7 @@ struct disk {
     size_t jobs, lines, jobs_max, lines_max;
     bool closed, ended, to_stderr;
     uint64_t dropped, errors;
+    mono_t dropped_at;
     char job_error[160], log_error[160]; /* "" while it works */
     /* Disk thread only: */
     struct logfile *log;
@@ -43,13 +44,20 @@ struct disk {
     uint64_t lost_on_stderr, lost_in_file; /* since the last line that went through */
 };
 
+/* With the mutex held. */
+static void count_dropped(struct disk *d)
+{
+    d->dropped++;
+    d->dropped_at = mono_now();
+}
+
 /* ---- writing a line ---- */
 
 static void count_lost(struct disk *d, uint64_t *lost)
 {
     ++*lost;
     pthread_mutex_lock(&d->mutex);
-    d->dropped++;
+    count_dropped(d);
     pthread_mutex_unlock(&d->mutex);
 }
 
@@ -227,7 +235,7 @@ static bool append(struct disk *d, struct disk_job *job, size_t *count, size_t m
         ++*count;
         pthread_cond_signal(&d->more);
     } else {
-        d->dropped++;
+        count_dropped(d);
     }
     pthread_mutex_unlock(&d->mutex);
     return fits;
@@ -256,9 +264,20 @@ void disk_health(struct disk *d, struct disk_health *out)
 {
     pthread_mutex_lock(&d->mutex);
     *out = (struct disk_health){.queued = d->jobs + d->lines, .dropped = d->dropped, .errors = d->errors};
+    out->dropped_at = d->dropped_at;
     out->failing = d->job_error[0] || d->log_error[0];
     str_copy(out->last_error, sizeof out->last_error, str_of(d->job_error[0] ? d->job_error : d->log_error));
     pthread_mutex_unlock(&d->mutex);
+}
+
+void disk_alarm(const struct disk_health *h, mono_t now, char *out, size_t size)
+{
+    bool lost = h->dropped && mono_since(now, h->dropped_at) < DISK_LOSS_SHOWN_MS;
+    if (size) out[0] = '\0';
+    if (h->last_error[0])
+        snprintf(out, size, "disk: %s", h->last_error);
+    else if (lost)
+        snprintf(out, size, "disk: %llu writes or log lines were dropped", (unsigned long long)h->dropped);
 }
 
 void disk_report_error(struct disk *d, const char *sentence)

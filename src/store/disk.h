@@ -4,10 +4,13 @@
 #define SFPROXY_STORE_DISK_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mailbox.h"
 
 struct disk;
+
+enum { DISK_LOSS_SHOWN_MS = 10 * 60 * 1000 };
 
 struct disk_job {
     struct disk_job *next;
@@ -32,10 +35,14 @@ void disk_log(struct disk *d, const struct log_line *line);
 void disk_log_to_stderr(struct disk *d, bool on);
 struct disk_health {
     uint64_t queued, dropped, errors; /* waiting now; since start: refused or lost, failed writes */
+    mono_t dropped_at;                /* the newest loss; 0 none */
     bool failing;                     /* the newest save or log write failed */
     char last_error[160];             /* of what fails now; "" when all is well again */
 };
-void disk_health(struct disk *d, struct disk_health *out);    /* any thread */
+void disk_health(struct disk *d, struct disk_health *out); /* any thread */
+/* What to tell the user: what fails now, else that something was lost within the last DISK_LOSS_SHOWN_MS (what is lost
+ * stays lost; after that the count alone remembers it), else "". Pure. */
+void disk_alarm(const struct disk_health *h, mono_t now, char *out, size_t size);
 void disk_report_error(struct disk *d, const char *sentence); /* by jobs, on the disk thread; logged when it is new */
 void disk_report_ok(struct disk *d);                          /* by jobs: what they do works (again) */
 /* Runs what is queued, ends the thread; waits at most `ms`, then leaves it behind. True when it ended. */

@@ -142,6 +142,44 @@ static void a_full_queue_refuses_and_lines_have_their_own_share(void **state)
     sem_destroy(&reached);
 }
 
+static const char *alarm_after(const struct disk_health *h, int64_t ms)
+{
+    static char text[200];
+    disk_alarm(h, mono_add(h->dropped_at, ms), text, sizeof text);
+    return text;
+}
+
+static void a_loss_is_an_alarm_for_a_while_and_counted_for_ever(void **state)
+{
+    (void)state;
+    struct disk *d = start(40, "", 0, 0);
+    struct disk_health h;
+    sem_t gate;
+    sem_init(&gate, 0, 0);
+    disk_log_to_stderr(d, false);
+    disk_health(d, &h);
+    assert_string_equal(alarm_after(&h, 0), "");
+    mono_t before = mono_now();
+    struct test_job *blocker = job_new(0);
+    blocker->wait = &gate;
+    assert_true(disk_post(d, &blocker->job));
+    struct log_line line = line_of("x");
+    for (int i = 0; i < 50; i++) disk_log(d, &line);
+    sem_post(&gate);
+    settle(d);
+    disk_health(d, &h);
+    assert_true(h.dropped > 0 && h.dropped_at.ms >= before.ms && h.dropped_at.ms <= mono_now().ms);
+    assert_non_null(strstr(alarm_after(&h, 0), "were dropped"));
+    assert_non_null(strstr(alarm_after(&h, DISK_LOSS_SHOWN_MS - 1), "were dropped"));
+    assert_string_equal(alarm_after(&h, DISK_LOSS_SHOWN_MS), "");
+    str_copy(h.last_error, sizeof h.last_error,
+             STR("it is full")); /* what fails now comes first, however old the loss */
+    assert_string_equal(alarm_after(&h, 0), "disk: it is full");
+    assert_string_equal(alarm_after(&h, DISK_LOSS_SHOWN_MS), "disk: it is full");
+    assert_true(disk_free(d, 10000));
+    sem_destroy(&gate);
+}
+
 static void a_hanging_job_does_not_hold_up_the_end(void **state)
 {
     (void)state;
@@ -369,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_run_in_order_and_all_before_the_end),
         cmocka_unit_test(a_full_queue_refuses_and_lines_have_their_own_share),
+        cmocka_unit_test(a_loss_is_an_alarm_for_a_while_and_counted_for_ever),
         cmocka_unit_test(a_hung_stderr_loses_lines_and_nothing_else),
         cmocka_unit_test(the_log_rotates_by_size),
         cmocka_unit_test(a_moved_log_is_opened_anew),

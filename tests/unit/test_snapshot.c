@@ -23,6 +23,7 @@ static struct snapshot *sample(void)
     s->totals.cost_today = s->totals.burn_per_hour = s->totals.hours_left = -1;
     s->totals.ttft_p50_ms = s->totals.ttft_p95_ms = -1;
     s->totals.ends[END_TIMEOUT] = 7;
+    s->writes_dropped = 80;
     for (size_t i = 0; i < RING_MINUTES; i++) s->req_60s[i] = s->tok_60s[i] = -1;
     for (size_t i = RING_MINUTES - 70; i < RING_MINUTES; i++) s->req_60s[i] = 2;
 
@@ -173,6 +174,7 @@ static void values_are_right_and_unknown_is_null(void **state)
     for (size_t i = 0; i < ARRAY_LEN(nulls); i++)
         if (!cJSON_IsNull(at(j, nulls[i]))) fail_msg("%s is not null", nulls[i]);
     assert_true(at(j, "totals.tpd")->valuedouble == 5e9);
+    assert_int_equal(at(j, "writes_dropped")->valueint, 80);
     assert_int_equal(at(j, "totals.ends.timeout")->valueint, 7);
     assert_string_equal(at(j, "keys.0.class")->valuestring, "FREE");
     assert_string_equal(at(j, "keys.0.balance.origin")->valuestring, "metered");
