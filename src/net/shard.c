@@ -175,7 +175,9 @@ static void act(struct shard *s, curl_socket_t fd, int mask)
 {
     struct shards *all = s->all;
     int running, left;
+    errno = 0;
     CURLMcode rc = curl_multi_socket_action(s->multi, fd, mask, &running);
+    s->starved = errno == ENOMEM; /* malloc's; a later failing call of the same run may hide it, none can feign it */
     /* libcurl 7.88 then leaves a socket's entry half made: its transfer hangs, the next one there divides by zero. */
     if (rc == CURLM_OUT_OF_MEMORY) out_of_memory();
     if (rc != CURLM_OK) LOG_LIMITED(LOG_ERROR, 5, "libcurl: %s", curl_multi_strerror(rc));

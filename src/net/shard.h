@@ -19,6 +19,7 @@ struct shard {
     unsigned running; /* transfers added */
     bool retired;     /* takes no new transfers */
     bool kicking;     /* inside kick() */
+    bool starved;     /* an allocation failed in libcurl's last run, surely; false: it may have */
     mono_t empty_since;
     struct loop_timer timer;
     struct loop_task kick;

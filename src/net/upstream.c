@@ -310,9 +310,21 @@ static void call_recycle(struct call *c)
 
 /* --- how a call ends ------------------------------------------------------------------------------------------ */
 
+/* Surely, when an allocation failed while libcurl ran: it has many codes for that (a name that cannot be kept is a name
+ * not resolved). Its own code for it also means a header line over 100 KiB, for which an answer must have begun. */
+static bool had_no_memory(const struct call *c, CURLcode code)
+{
+    curl_off_t first_byte = 0;
+    if (code == CURLE_OK) return false;
+    if (c->shard->starved) return true;
+    curl_easy_getinfo(c->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+    return code == CURLE_OUT_OF_MEMORY && first_byte == 0;
+}
+
 static enum call_result result_of(const struct call *c, CURLcode code)
 {
     if (c->fault) return c->fault_result;
+    if (had_no_memory(c, code)) return CALL_NO_MEMORY;
     return outcome_of(code, c->reply.complete ? OUTCOME_AFTER : c->sends > 0 ? OUTCOME_HEADLESS : OUTCOME_UNSENT);
 }
 
@@ -458,7 +470,7 @@ struct call *upstream_start(struct upstream *u, const struct call_spec *spec, co
     if (spec->body) c->body = body_get(spec->body);
     if (spec->addrs) c->addrs = addrs_get(spec->addrs);
     if (!c->easy || !set_url(c, spec->url)) {
-        give_up(c, CALL_INTERNAL, "libcurl has no memory for one more transfer");
+        give_up(c, CALL_NO_MEMORY, "libcurl has no memory for one more transfer");
     } else if (c->addrs && c->addrs->failed) {
         give_up(c, CALL_DNS, "the upstream's name has no address yet");
     } else {
@@ -478,7 +490,7 @@ static void call_add(struct call *c)
     c->shard = c->fault ? NULL : shard_pick(c->up->shards);
     if (c->shard && shard_add(c->shard, c->easy)) return;
     c->shard = NULL;
-    if (!c->fault) give_up(c, CALL_INTERNAL, "libcurl takes no more transfers");
+    if (!c->fault) give_up(c, CALL_NO_MEMORY, "libcurl takes no more transfers");
     fail_start(c);
 }
 

@@ -29,6 +29,7 @@ enum call_result {
     CALL_RESET,     /* lost before a complete head: the request may have been worked on */
     CALL_GARBAGE,   /* not HTTP, head too large, bad framing before the body */
     CALL_TRUNCATED, /* lost after the head: Content-Length or chunks incomplete, reset */
+    CALL_NO_MEMORY, /* libcurl had none: this machine's doing, nobody else's */
     CALL_INTERNAL,  /* curl said something we do not know; the sentence has it */
 };
 

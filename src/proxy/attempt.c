@@ -357,10 +357,10 @@ static void gate_decide(struct exchange *e, enum verdict v)
 }
 
 /* Nobody's fault but this machine's: no verdict on the key, no further try. */
-static void no_memory_for_answer(struct exchange *e)
+static void no_memory(struct exchange *e)
 {
     attempt_end(e, VERDICT_CANCELLED);
-    answer_error(e, ERR_busy_memory, "there is no memory for the platform's answer, try again soon", 2000,
+    answer_error(e, ERR_busy_memory, "there is no memory for this request at the moment, try again soon", 2000,
                  END_UPSTREAM_ERROR);
 }
 
@@ -368,7 +368,7 @@ static bool collect(struct exchange *e, struct str data)
 {
     bool stream = e->gate == GATE_EVENT;
     if (!buf_add_str(&e->gate_bytes, data)) {
-        no_memory_for_answer(e);
+        no_memory(e);
         return true;
     }
     e->last_data = loop_now(e->p->loop);
@@ -492,6 +492,8 @@ static void on_done(void *arg, const struct call_end *end)
     if (end->result == CALL_CONNECT || end->result == CALL_DNS) e->p->shared->connect_failed(e->p->shared->arg);
     if (e->gate == GATE_OPEN)
         finish_open(e, end);
+    else if (end->result == CALL_NO_MEMORY)
+        no_memory(e);
     else if (e->gate == GATE_NONE)
         attempt_failed(e, verdict_of_lost(e, end));
     else

@@ -105,13 +105,21 @@ static void read_balance(struct probe *pr)
     cJSON_Delete(root);
 }
 
+/* Without memory nothing was learnt about the key. */
+static enum verdict verdict_of_lost(const struct call_end *end)
+{
+    if (end->result == CALL_NO_MEMORY) return VERDICT_CANCELLED;
+    if (end->result == CALL_GARBAGE) return VERDICT_GARBAGE;
+    return end->sent ? VERDICT_RESET : VERDICT_CONNECT;
+}
+
 static void on_done(void *arg, const struct call_end *end)
 {
     struct probe *pr = arg;
     pr->call = NULL;
     if (end->result != CALL_OK) {
         snprintf(pr->result.message, sizeof pr->result.message, "%s", end->sentence);
-        finish(pr, end->result == CALL_GARBAGE ? VERDICT_GARBAGE : end->sent ? VERDICT_RESET : VERDICT_CONNECT);
+        finish(pr, verdict_of_lost(end));
         return;
     }
     struct upstream_error error = {0};

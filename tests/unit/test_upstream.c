@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,8 +17,42 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <curl/curl.h>
+#include <sys/wait.h>
+
 #include "net/upstream.h"
 #include "base/mem.h"
+
+/* ---- libcurl's memory: one allocation, counted from arming, may fail ---- */
+
+static _Thread_local long fail_at; /* 1: the next one; 0: none. The server's threads use no libcurl */
+
+static bool fails(void)
+{
+    if (fail_at == 0 || --fail_at > 0) return false;
+    errno = ENOMEM;
+    return true;
+}
+
+static void *curls_malloc(size_t n)
+{
+    return fails() ? NULL : malloc(n);
+}
+
+static void *curls_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : calloc(count, size);
+}
+
+static void *curls_realloc(void *p, size_t n)
+{
+    return fails() ? NULL : realloc(p, n);
+}
+
+static char *curls_strdup(const char *s)
+{
+    return fails() ? NULL : strdup(s);
+}
 
 /* ---- the server ---- */
 
@@ -607,6 +642,54 @@ static void test_failures(void **state)
     }
 }
 
+enum { REACHED = 100, POLICY = 200 };
+
+/* In a process of its own: GET with libcurl's n-th allocation failing. The result, plus REACHED when it did fail;
+ * POLICY when it ended the process with the sentence of base/mem.h. */
+static int result_without_memory(const char *path, long n)
+{
+    int status, hush[2];
+    assert_int_equal(pipe(hush), 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const struct upstream_options o = {"", "", 5000, true};
+        dup2(hush[1], STDERR_FILENO); /* the sentence */
+        loop = loop_new(NULL);
+        up = upstream_new(loop, &o);
+        loop_timer_init(&guard, loop, on_guard, NULL);
+        fail_at = n;
+        int result = (int)get(path)->end.result;
+        _exit(result + (fail_at == 0 ? REACHED : 0));
+    }
+    close(hush[1]);
+    char said[100] = "";
+    ssize_t got = read(hush[0], said, sizeof(said) - 1);
+    close(hush[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFSIGNALED(status) && got > 0 && strstr(said, "out of memory")) return POLICY;
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Memory that runs out inside libcurl is never the upstream's doing, wherever it happens. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    unsigned told = 0;
+    long n = 0;
+    for (int result = REACHED; result >= REACHED; told += result == REACHED + CALL_NO_MEMORY) {
+        result = result_without_memory("/ok", ++n);
+        bool good =
+            result == CALL_OK || result == REACHED + CALL_OK || result == REACHED + CALL_NO_MEMORY || result == POLICY;
+        if (!good) fail_msg("allocation %ld: result %d", n, result);
+    }
+    assert_true(n > 50);
+    assert_true(told > 20);
+    assert_int_equal(result_without_memory("/hugeline", LONG_MAX), CALL_GARBAGE); /* the same code of libcurl */
+}
+
 static void test_redirect_not_followed(void **state)
 {
     (void)state;
@@ -917,6 +1000,7 @@ int main(void)
         T(test_stale_connection),
         T(test_dropped_on_reuse),
         T(test_failures),
+        T(test_no_memory),
         T(test_redirect_not_followed),
         T(test_no_connection),
         T(test_http_needs_permission),
@@ -935,6 +1019,7 @@ int main(void)
     };
     struct buf why = BUF_INIT(200);
     signal(SIGPIPE, SIG_IGN);
+    curl_global_init_mem(CURL_GLOBAL_DEFAULT, curls_malloc, free, curls_realloc, curls_strdup, curls_calloc);
     if (!upstream_global_init(&why)) return 1;
     srv.listener = listen_any(&srv.port);
     pthread_t t;
