@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import keys_page
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -193,31 +195,9 @@ def test_make_targets(page):
 
 # --- keys of the screen ---
 
-LABELS = {"Spc": "Space", "Ent": "Enter"}  # shortened for the bottom line
-SCOPES = {"IN_OVERVIEW": ["Overview"], "IN_KEYS": ["Keys"], "IN_MODELS": ["Models"], "IN_REQUESTS": ["Requests"],
-          "IN_LOG": ["Log"], "IN_TABLES": ["Keys", "Models", "Requests"], "IN_ALL": ["Anywhere"],
-          "IN_FIRST": [], "IN_HELP": []}
-
-
-def test_screen_keys():
-    """Every label of bindings.h stands in the section of every view where it works."""
-    text = read("ui/tui/bindings.h")
-    bindings = re.findall(r'^    B\(([\w |]+), .*?, "([^"]*)", \w+, \w+\)', text, re.M)
-    assert len(bindings) == len(re.findall(r"^    B\(", text, re.M)) > 30
-    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", read("docs/keys.md"), re.M | re.S))
-    for scope, label in bindings:
-        for view in {v for s in scope.split(" | ") for v in SCOPES[s]}:
-            known = {w for span in re.findall(r"`([^`\n]+)`", sections[view]) for w in span.split()}
-            for word in label.split():
-                assert LABELS.get(word, word) in known or word == "arrows", f"{word} is missing under {view}"
-
-
-def test_screen_commands():
-    text = read("ui/tui/app_verbs.c")
-    commands = re.findall(r'^    \{"([\w ]+)", cmd_\w+,', text, re.M)
-    assert len(commands) > 10
-    for command in commands:
-        assert f"`:{command}`" in read("docs/keys.md"), command
+def test_screen_keys_and_commands():
+    """docs/keys.md is what the tables say: nothing missing, nothing that is gone."""
+    assert read("docs/keys.md") == keys_page.page(), "python3 tests/lint/keys_page.py writes it anew"
 
 
 # --- the pages themselves ---

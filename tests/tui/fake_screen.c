@@ -573,6 +573,7 @@ static void on_signal(struct ui *ui, int sig)
     case SIGCONT: ui_signal(ui, UI_CONTINUE); break;
     case SIGUSR1: fprintf(stderr, "a library complains loudly\n"); break;
     case SIGUSR2: *(volatile int *)(uintptr_t)8 = 1; break;
+    case SIGHUP: break; /* the screen notices by itself that its terminal is gone */
     case SIGQUIT: abort();
     default: fake.stop = true;
     }

@@ -464,7 +464,7 @@ def still(s):
     return first if look() == first else None
 
 
-HINTS = {"1": "a w c p", "2": "Spc e t T a D r s", "3": "b f Tab / s", "4": "Enter x f e F", "5": "F v /", "6": "/ p"}
+HINTS = {"1": "a w c p", "2": "Spc e t T a H /", "3": "b f Tab / s", "4": "Enter x f e F", "5": "F v /", "6": "/ p"}
 
 
 @pytest.mark.parametrize("view", HINTS)

@@ -72,7 +72,7 @@ static void every_action_has_help(void **state)
 static void no_key_means_two_things(void **state)
 {
     (void)state;
-    for (int v = 0; v < VIEW_COUNT; v++)
+    for (int v = 0; v < SCOPE_COUNT; v++)
         for (size_t i = 0; i < ARRAY_LEN(bindings); i++)
             for (size_t k = 0; k < i; k++) {
                 const struct binding *a = &bindings[i], *b = &bindings[k];

@@ -22,10 +22,11 @@ static bool overlap(struct rect a, struct rect b)
     return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 }
 
-static void check(int w, int h, enum view_id v, bool detail, int first)
+static void check(int w, int h, enum view_id v, bool detail, bool zoom, int first)
 {
     struct layout l;
-    layout_make(w, h, v, detail, first, &l);
+    struct layout_wish wish = {detail, zoom, first};
+    layout_make(w, h, v, &wish, &l);
     for (int i = 0; i < REGION_COUNT; i++) {
         struct rect r = l.at[i];
         bool ok = r.w >= 0 && r.h >= 0 && (!present(r) || inside(r, w, h));
@@ -41,24 +42,24 @@ static void inside_without_overlap(void **state)
     for (int w = 1; w <= 300; w++)
         for (int h = 1; h <= 100; h++)
             for (int v = 0; v < VIEW_COUNT; v++)
-                for (int d = 0; d < 2; d++) check(w, h, (enum view_id)v, d, first[(w + h + v) % 3]);
+                for (int d = 0; d < 4; d++) check(w, h, (enum view_id)v, d & 1, d & 2, first[(w + h + v) % 3]);
 }
 
 static void nothing_is_lost_where_there_is_room(void **state)
 {
     struct layout l;
     (void)state;
-    layout_make(80, 24, VIEW_OVERVIEW, false, 0, &l);
+    layout_make(80, 24, VIEW_OVERVIEW, &(struct layout_wish){false, false, 0}, &l);
     assert_int_equal(l.size, SIZE_SMALL);
     for (int r = R_GRAPH_RPM; r <= R_GRAPH_TPD; r++) assert_int_equal(l.at[r].h, 5);
     assert_true(present(l.at[R_KEYS]) && present(l.at[R_REQUESTS]));
-    layout_make(200, 50, VIEW_OVERVIEW, false, 0, &l);
+    layout_make(200, 50, VIEW_OVERVIEW, &(struct layout_wish){false, false, 0}, &l);
     assert_true(present(l.at[R_MODELS]) && present(l.at[R_LOG]) && present(l.at[R_GRAPH_TPD]));
-    layout_make(80, 24, VIEW_KEYS, true, 0, &l);
+    layout_make(80, 24, VIEW_KEYS, &(struct layout_wish){true, false, 0}, &l);
     assert_true(present(l.at[R_MAIN]) && present(l.at[R_DETAIL]));
-    layout_make(40, 12, VIEW_KEYS, true, 0, &l);
+    layout_make(40, 12, VIEW_KEYS, &(struct layout_wish){true, false, 0}, &l);
     assert_true(!present(l.at[R_MAIN]) && present(l.at[R_DETAIL]));
-    layout_make(39, 12, VIEW_KEYS, false, 0, &l);
+    layout_make(39, 12, VIEW_KEYS, &(struct layout_wish){false, false, 0}, &l);
     assert_int_equal(l.size, SIZE_NANO);
     assert_int_equal(l.at[R_MESSAGE].w, 39);
 }

@@ -46,8 +46,9 @@ static int compare(void *arg, const void *a, const void *b, size_t column)
     return ((const struct thing *)a)->value - ((const struct thing *)b)->value;
 }
 
-static const struct column columns[] = {
-    {MSG_COL_KEY, 10, 0, 0, 1, false}, {MSG_COL_RPM, 5, 0, 0, 3, true}, {MSG_COL_NOTE, 8, 50, 0, 2, false}};
+static const struct column columns[] = {{MSG_COL_KEY, 10, 0, 0, 1, false, "key"},
+                                        {MSG_COL_RPM, 5, 0, 0, 3, true, "rpm"},
+                                        {MSG_COL_NOTE, 8, 50, 0, 2, false, "note"}};
 static const struct table_spec spec = {columns, ARRAY_LEN(columns), count, row, id, NULL, cell, compare};
 
 static void make(struct table *t)
@@ -122,11 +123,11 @@ static void columns_drop_by_priority(void **state)
 {
     int w[3];
     (void)state;
-    table_widths(columns, 3, 100, w);
+    table_widths(columns, 3, 0, 100, w);
     assert_true(w[0] == 10 && w[1] == 5 && w[2] == 58);
-    table_widths(columns, 3, 24, w);
+    table_widths(columns, 3, 0, 24, w);
     assert_true(w[0] == 10 && w[1] == 0 && w[2] >= 8);
-    table_widths(columns, 3, 15, w);
+    table_widths(columns, 3, 0, 15, w);
     assert_true(w[0] == 10 && w[1] == 0 && w[2] == 0);
 }
 

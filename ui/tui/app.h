@@ -28,8 +28,10 @@ enum prompt_kind {
     PROMPT_BALANCE,
     ASK_CANCEL,
     ASK_TEST_ALL,
+    ASK_OTHER_REGION,
     ASK_DELETE,
-    ASK_QUIT
+    ASK_QUIT,
+    ASK_COLUMNS
 };
 
 struct prompt {
@@ -39,6 +41,8 @@ struct prompt {
     char title[160];
     uint64_t number; /* request id */
     char before[FILTER_MAX];
+    struct table *columns; /* ASK_COLUMNS: of this table */
+    size_t at;             /* ASK_COLUMNS: the entry under the cursor */
 };
 
 enum undo_kind { UNDO_NONE, UNDO_KEYS, UNDO_MODEL };
@@ -56,7 +60,7 @@ enum graph_window { WINDOW_1M, WINDOW_1H, WINDOW_24H, WINDOW_AUTO, WINDOW_COUNT 
 
 struct log_view {
     enum log_level level;
-    bool follow;
+    bool follow, wrap;
     size_t back; /* lines between the newest and the last one shown */
     char filter[FILTER_MAX];
 };
@@ -64,6 +68,17 @@ struct log_view {
 struct help_view {
     size_t top, lines;
     char filter[FILTER_MAX];
+};
+
+/* Accounts folded: one made-up row an account of several keys, then, when it is open, its keys. Built from the snapshot
+ * that is drawn; what outlives it are the names of the open accounts. */
+struct accounts {
+    struct snap_key *made; /* the account rows */
+    size_t made_count;
+    const struct snap_key **rows;
+    size_t row_count;
+    uint64_t open[64]; /* hashes of their names */
+    size_t open_count;
 };
 
 struct app {
@@ -76,7 +91,9 @@ struct app {
     mono_t now;
 
     enum view_id view, before_help;
-    bool detail;
+    bool detail, zoom;
+    int map_at;             /* model under the cursor of the map */
+    bool heat_map, grouped; /* Keys: the map of keys and models; accounts folded */
     enum graph_window window;
     bool privacy, paused, mouse, ascii, ascii_graph, whole_redraw;
     mono_t paused_at;
@@ -89,6 +106,7 @@ struct app {
     mono_t ctrl_c[2], ctrl_z;
     mono_t clicked_at;
 
+    struct accounts accounts;
     struct table keys, free_models, paid_models, requests;
     struct table top_models, brief_requests, brief_keys; /* on the Overview */
     bool in_paid;                                        /* Models: the PAID list has the cursor */
@@ -121,16 +139,25 @@ void app_reply(void *app, const struct reply *r);
 /* Milliseconds until something on the screen changes by itself (clock, toast, countdown). */
 int app_next_change(const struct app *a);
 const struct view_ops *app_view(const struct app *a); /* the first-run page while there is no key */
+enum msg app_view_title(enum view_id v);
+int app_scope(const struct app *a); /* whose keys are valid: the view in front, or the mode of what is asked */
+bool app_has_use(const struct app *a, enum action act);
 void app_show(struct app *a, enum view_id v);
 struct rect app_rect(const struct app *a, enum region r);
 
-/* --- app_verbs.c: actions of every view, settings, commands --- */
+/* --- frame.c: what stands around the views --- */
+void frame_draw(struct app *a); /* tabs and health; everything when the screen is very small */
+void frame_draw_foot(struct app *a);
+bool app_toast_visible(const struct app *a);
+
+/* --- app_verbs.c: actions of every view, settings; app_command.c: the command line --- */
 bool app_act(struct app *a, enum action act, uint32_t key);
 /* Posts; refused under --readonly with a toast. `tag` 1: a good answer is not shown. */
 bool app_post(struct app *a, enum command_kind kind, const char *subject, const char *text, uint64_t number,
               uint64_t tag);
 void app_setting(struct app *a, const char *name, const char *value);
 void app_load_settings(struct app *a);
+void app_set_language(struct app *a, enum lang l);
 void app_toast(struct app *a, enum toast_kind kind, const char *text);
 void app_say(struct app *a, enum toast_kind kind, enum msg m); /* without arguments */
 bool app_refuse_readonly(struct app *a);
@@ -139,15 +166,29 @@ void app_undo_keys(struct app *a, char (*ids)[KEY_ID_LEN + 1], size_t count, boo
 void app_undo_model(struct app *a, const char *model, bool was_banned);
 void app_command(struct app *a, const char *line); /* a ":" line */
 void app_command_complete(struct buf *line);
+const char *app_command_at(size_t i, enum msg *help); /* its name and arguments, for the Help page; NULL: no more */
 
 /* --- widget_prompt.c --- */
 void prompt_open(struct app *a, enum prompt_kind kind, const char *title);
 void prompt_close(struct app *a);
 void prompt_key(struct app *a, uint32_t key);
 void prompt_paste(struct app *a, const struct event *e);
+int prompt_mode(const struct app *a);     /* whose keys are valid while something is asked */
 void prompt_draw(struct app *a);          /* panels and dialogs, over the view */
 bool prompt_is_line(const struct app *a); /* on the message line */
 void prompt_draw_line(struct app *a, struct rect r);
+
+void prompt_draw_add(struct app *a);                                     /* widget_add.c */
+void prompt_draw_quit(struct app *a), prompt_draw_delete(struct app *a); /* widget_dialog.c */
+void prompt_draw_other_region(struct app *a);
+/* One box of ASCII in the middle; the first line is its title. */
+void dialog_box(struct app *a, const char *const *lines, size_t count);
+
+/* --- widget_columns.c: which columns a table shows --- */
+void columns_open(struct app *a);
+void columns_draw(struct app *a);
+bool columns_act(struct app *a, enum action act); /* false: not its own */
+void columns_load(struct app *a);                 /* what was chosen before */
 
 /* --- shared by the views --- */
 uint64_t view_hash(const char *id);
@@ -178,10 +219,32 @@ void view_empty(struct app *a, struct rect r, const struct table *t, const char 
 void view_line(struct app *a, struct rect *r, enum role role, const char *text);
 /* The same over as many lines as it takes. */
 void view_wrap(struct app *a, struct rect *r, enum role role, const char *text);
-extern const struct table_spec keys_spec, free_spec, paid_spec, traffic_spec, requests_spec;
+extern const struct table_spec keys_spec, brief_keys_spec, free_spec, paid_spec, traffic_spec, requests_spec;
+const char *view_key_brief(const struct app *a, const char *key_id, char *out, size_t size); /* "..9f3c" */
+const char *view_account(const struct key_view *k); /* its name, or the key's id: an account of its own */
+void view_ago(const struct app *a, wall_t t, char *out, size_t size);
+
+/* --- keys_rows.c: accounts folded --- */
+void keys_rows_build(struct app *a); /* after every change of the snapshot or of what is open */
+void keys_rows_free(struct app *a);
+bool keys_is_account(const struct app *a, const struct snap_key *row); /* a made-up row */
+bool keys_in_group(const struct app *a,
+                   const struct snap_key *row); /* one of several keys of its account, or their row */
+bool keys_is_open(const struct app *a, const struct snap_key *account);
+void keys_fold(struct app *a, const struct snap_key *row, bool open);
+const struct snap_key *keys_group_of(const struct app *a,
+                                     const struct snap_key *row); /* its account's row, or itself */
+size_t keys_of_account(const struct app *a, const char *account, const struct key_view **out, size_t room);
+void keys_draw_detail(struct app *a, struct rect r);
+
+/* --- keys_map.c: keys x models --- */
+void map_draw(struct app *a, struct rect r);
+void map_move(struct app *a, int models);
 void keys_act_add(struct app *a);
 void keys_test_all(struct app *a, const char *which, bool asked);
 void keys_delete_now(struct app *a);
+void keys_ask_other_region(struct app *a);
+void keys_test_other_region(struct app *a);
 size_t keys_chosen(struct app *a, const struct key_view **out, size_t room); /* marks, else the row */
 
 #endif

@@ -63,6 +63,7 @@ void app_load_settings(struct app *a)
     enum lang l = a->options.lang ? (enum lang)(a->options.lang - 1) : lang_of_environment();
     if (!a->options.lang && lang) l = strcmp(lang, "zh") == 0 ? LANG_ZH : LANG_EN;
     lang_set(a->ascii ? LANG_EN : l);
+    columns_load(a);
     a->mouse = a->options.mouse && !(mouse && strcmp(mouse, "no") == 0);
     a->privacy = a->options.privacy || (privacy && strcmp(privacy, "yes") == 0);
 }
@@ -148,7 +149,7 @@ static void toggle_mouse(struct app *a)
     app_say(a, TOAST_INFO, a->mouse ? MSG_T_MOUSE_ON : MSG_T_MOUSE_OFF);
 }
 
-static void set_language(struct app *a, enum lang l)
+void app_set_language(struct app *a, enum lang l)
 {
     if (l == LANG_ZH && a->ascii) {
         app_say(a, TOAST_WARN, MSG_T_LANG_ASCII);
@@ -215,16 +216,20 @@ static void back(struct app *a)
 {
     char *f = app_view(a)->filter ? app_view(a)->filter(a) : NULL;
     struct table *t = app_view(a)->table ? app_view(a)->table(a) : NULL;
-    if (a->detail) {
+    if (a->zoom) {
+        a->zoom = false;
+    } else if (a->detail) {
         a->detail = false;
     } else if (a->snap && a->snap->progress.running && !a->stop_asked) {
         if (app_post(a, CMD_TEST_STOP, "", NULL, 0, QUIET)) a->stop_asked = true;
     } else if (f && f[0]) {
         f[0] = '\0';
-    } else if (t && t->mark_count) {
+    } else if (t && table_marked(t)) {
         table_clear_marks(t);
     } else if (a->view == VIEW_HELP) {
         app_show(a, a->before_help);
+    } else if (a->heat_map) {
+        a->heat_map = false;
     } else if (t && (t == &a->brief_requests || t == &a->requests)) {
         t->follow = true;
     }
@@ -232,11 +237,19 @@ static void back(struct app *a)
 
 static void quit(struct app *a)
 {
-    if (a->detail || a->view == VIEW_HELP) {
+    if (a->detail || a->zoom || a->view == VIEW_HELP) {
         back(a);
         return;
     }
     prompt_open(a, ASK_QUIT, tr(MSG_Q_QUIT));
+}
+
+static void zoom(struct app *a)
+{
+    if (app_has_use(a, ACT_ZOOM))
+        a->zoom = !a->zoom;
+    else
+        app_say(a, TOAST_INFO, MSG_T_NO_ZOOM);
 }
 
 static void open_filter(struct app *a)
@@ -255,11 +268,13 @@ bool app_act(struct app *a, enum action act, uint32_t key)
     case ACT_NEXT_VIEW: app_show(a, (enum view_id)((a->view + 1) % (VIEW_HELP + 1))); return true;
     case ACT_PREV_VIEW: app_show(a, (enum view_id)((a->view + VIEW_HELP) % (VIEW_HELP + 1))); return true;
     case ACT_FILTER: open_filter(a); return true;
+    case ACT_ZOOM: zoom(a); return true;
+    case ACT_COLUMNS: columns_open(a); return true;
     case ACT_COMMAND: prompt_open(a, PROMPT_COMMAND, ""); return true;
     case ACT_PAUSE: toggle_pause(a); return true;
     case ACT_PRIVACY: toggle_privacy(a); return true;
     case ACT_MOUSE: toggle_mouse(a); return true;
-    case ACT_LANGUAGE: set_language(a, lang_now() == LANG_EN ? LANG_ZH : LANG_EN); return true;
+    case ACT_LANGUAGE: app_set_language(a, lang_now() == LANG_EN ? LANG_ZH : LANG_EN); return true;
     case ACT_UNDO: undo(a); return true;
     case ACT_HELP: app_show(a, a->view == VIEW_HELP ? a->before_help : VIEW_HELP); return true;
     case ACT_REDRAW: a->whole_redraw = true; return true;
@@ -269,106 +284,4 @@ bool app_act(struct app *a, enum action act, uint32_t key)
     case ACT_SUSPEND: suspend(a); return true;
     default: return false;
     }
-}
-
-/* --- command line --- */
-
-static void cmd_view(struct app *a, const char *arg, int number)
-{
-    (void)arg;
-    app_show(a, (enum view_id)number);
-}
-
-static void cmd_add(struct app *a, const char *arg, int number)
-{
-    (void)arg, (void)number;
-    keys_act_add(a);
-}
-
-static void cmd_test(struct app *a, const char *arg, int number)
-{
-    (void)number;
-    keys_test_all(a, strcmp(arg, "bad") == 0 ? "bad" : "all", false);
-}
-
-static void cmd_lang(struct app *a, const char *arg, int number)
-{
-    (void)number;
-    set_language(a, strcmp(arg, "zh") == 0 ? LANG_ZH : strcmp(arg, "en") == 0 ? LANG_EN : lang_now());
-}
-
-static void cmd_post(struct app *a, const char *arg, int number)
-{
-    (void)arg;
-    (void)app_post(a, (enum command_kind)number, "", NULL, 0, 0);
-}
-
-static void cmd_act(struct app *a, const char *arg, int number)
-{
-    (void)arg;
-    (void)app_act(a, (enum action)number, 0);
-}
-
-static void cmd_hide(struct app *a, const char *arg, int number)
-{
-    (void)arg, (void)number;
-    a->hide_asked = true;
-}
-
-static const struct {
-    const char *name;
-    void (*run)(struct app *a, const char *arg, int number);
-    int number;
-} commands[] = {
-    {"overview", cmd_view, VIEW_OVERVIEW},
-    {"keys", cmd_view, VIEW_KEYS},
-    {"models", cmd_view, VIEW_MODELS},
-    {"requests", cmd_view, VIEW_REQUESTS},
-    {"log", cmd_view, VIEW_LOG},
-    {"help", cmd_view, VIEW_HELP},
-    {"add", cmd_add, 0},
-    {"test all", cmd_test, 0},
-    {"test bad", cmd_test, 0},
-    {"reload", cmd_post, CMD_RELOAD},
-    {"lang en", cmd_lang, 0},
-    {"lang zh", cmd_lang, 0},
-    {"mouse", cmd_act, ACT_MOUSE},
-    {"privacy", cmd_act, ACT_PRIVACY},
-    {"pause", cmd_act, ACT_PAUSE},
-    {"undo", cmd_act, ACT_UNDO},
-    {"quit", cmd_act, ACT_QUIT},
-    {"hide", cmd_hide, 0},
-    {"drain", cmd_post, CMD_DRAIN},
-};
-
-/* A full-width colon or letters are ASCII already (input_normalise()). */
-void app_command(struct app *a, const char *line)
-{
-    char word[64], text[160];
-    struct str s = str_trim(str_of(line));
-    if (s.n == 0) return;
-    str_copy(word, sizeof word, s);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i].name, word) != 0) continue;
-        const char *arg = strchr(word, ' ');
-        commands[i].run(a, arg ? arg + 1 : "", commands[i].number);
-        return;
-    }
-    app_toast(a, TOAST_WARN, tr_with(text, sizeof text, MSG_T_UNKNOWN_COMMAND, word, NULL));
-}
-
-/* To what all commands with this beginning have in common. */
-void app_command_complete(struct buf *line)
-{
-    const char *found = NULL;
-    size_t common = 0;
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        const char *name = commands[i].name;
-        if (strncmp(name, buf_cstr(line), line->len) != 0) continue;
-        size_t n = found ? 0 : strlen(name);
-        while (found && n < common && found[n] == name[n]) n++;
-        if (!found) found = name;
-        common = n;
-    }
-    if (found && common > line->len) buf_add(line, found + line->len, common - line->len);
 }

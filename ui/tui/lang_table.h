@@ -4,8 +4,10 @@
 #ifndef SFPROXY_UI_TUI_LANG_TABLE_H
 #define SFPROXY_UI_TUI_LANG_TABLE_H
 
+#include "ui/tui/lang_help.h"
+
 /* clang-format off */
-#define LANG_TABLE(MSG) \
+#define LANG_WORDS(MSG) \
     MSG(NONE, 0, "", "") \
     /* tabs */ \
     MSG(OVERVIEW, 8, "Overview", "总览") \
@@ -46,6 +48,7 @@
     MSG(ALL_WELL, 0, "nothing needs attention", "一切正常") \
     MSG(KEY_HEALTH, 0, "Key health", "密钥状态") \
     MSG(BASE_URL, 0, "base_url {0}", "base_url {0}") \
+    MSG(N_KEYS, 12, "{0} keys", "{0} 个密钥") \
     MSG(N_IN_FLIGHT, 24, "{0} in flight", "在途 {0}") \
     MSG(N_SHOWN, 36, "{0} in flight, {1} shown", "在途 {0}，显示 {1}") \
     MSG(BY_TRAFFIC, 0, "Models by traffic", "模型（按流量）") \
@@ -209,6 +212,12 @@
     MSG(Q_CANCEL_REQUEST, 0, "cancel request {0}? its client gets an error.  y yes  n no", "取消请求 {0}？客户端会收到错误。 y 是  n 否") \
     MSG(Q_TEST_ALL, 0, "test {0} keys? free of charge, paced.  y yes  n no", "测试 {0} 个密钥？免费，限速进行。 y 是  n 否") \
     /* dialogs */ \
+    MSG(Q_COLUMNS, 50, "Columns of this table", "本表显示的列") \
+    MSG(Q_NO_ROOM, 16, "(no room)", "（宽度不足）") \
+    MSG(Q_OTHER, 56, "Test {0} on the other platform?", "在另一平台测试 {0}？") \
+    MSG(Q_OTHER_WHAT, 56, "One GET /v1/models to the other site (.cn or .com).", "向另一站点（.cn 或 .com）发送一次 GET /v1/models。") \
+    MSG(Q_OTHER_WHY, 56, "The key leaves for that host; nothing else is sent.", "密钥会发往该站点；不发送其他内容。") \
+    MSG(Q_OTHER_YES, 56, "[ Cancel ]    y  test there", "[ 取消 ]    y  测试") \
     MSG(Q_QUIT, 50, "Quit sfproxy?", "退出 sfproxy？") \
     MSG(Q_QUIT_STOPS, 56, "This also stops the proxy. {0} requests are in flight.", "代理也会停止。{0} 个请求 (in flight) 正在进行。") \
     MSG(Q_DRAIN, 56, "d  drain: refuse new, let them finish, then quit", "d  排空：不接新请求，完成后退出") \
@@ -219,6 +228,9 @@
     MSG(Q_DELETE_KEPT, 56, "They leave the state directory's key file for good.", "它们将从状态目录的密钥文件中永久移除。") \
     MSG(Q_DELETE_YES, 56, "[ Cancel ]    y  delete", "[ 取消 ]    y  删除") \
     /* toasts */ \
+    MSG(T_NO_ZOOM, 0, "nothing to enlarge here; Enter opens a row first", "没有可放大的内容；先按 Enter 打开一行") \
+    MSG(T_NO_ACCOUNTS, 0, "no account has several keys: nothing to fold", "没有包含多个密钥的账户：无需折叠") \
+    MSG(T_IS_ACCOUNT, 0, "this row is an account; choose one of its keys (right opens it)", "该行是账户；请选择其中的密钥（按右键展开）") \
     MSG(T_READONLY, 0, "read-only: this screen may look, not change", "只读：此界面只能查看，不能修改 (read-only)") \
     MSG(T_COPIED, 0, "copied {0}", "已复制 {0}") \
     MSG(T_NOTHING_TO_UNDO, 0, "nothing to undo", "没有可撤销的操作") \
@@ -258,97 +270,9 @@
     MSG(T_DONE, 0, "{0}: {1}", "{0}：{1}") \
     MSG(T_TOO_LONG, 0, "pasted text over 1 MB was cut", "粘贴内容超过 1 MB，已截断") \
     MSG(T_HIDDEN, 0, "sfproxy serves on; Enter brings the screen back", "sfproxy 继续服务；按回车恢复界面") \
-    MSG(T_BAD_BALANCE, 0, "a balance is a number such as 14.50", "余额应为数字，如 14.50") \
-    /* hints: short words behind a key on the bottom line */ \
-    MSG(HI_TABS, 8, "tabs", "切换") \
-    MSG(HI_WINDOW, 8, "window", "时窗") \
-    MSG(HI_PAUSE, 8, "pause", "暂停") \
-    MSG(HI_OPEN, 8, "open", "打开") \
-    MSG(HI_COPY_URL, 10, "copy URL", "复制地址") \
-    MSG(HI_COPY, 8, "copy", "复制") \
-    MSG(HI_FILTER, 8, "filter", "过滤") \
-    MSG(HI_LANG, 8, "中文", "English") \
-    MSG(HI_HELP, 8, "help", "帮助") \
-    MSG(HI_QUIT, 8, "quit", "退出") \
-    MSG(HI_MARK, 8, "mark", "标记") \
-    MSG(HI_ONOFF, 8, "on/off", "启停") \
-    MSG(HI_TEST, 8, "test", "测试") \
-    MSG(HI_ALL, 8, "all", "全测") \
-    MSG(HI_BAD, 8, "bad", "测失效") \
-    MSG(HI_ADD, 8, "add", "添加") \
-    MSG(HI_DEL, 8, "del", "删除") \
-    MSG(HI_RESET, 8, "reset", "清冷却") \
-    MSG(HI_BALANCE, 8, "balance", "余额") \
-    MSG(HI_LABEL, 8, "label", "备注") \
-    MSG(HI_SORT, 8, "sort", "排序") \
-    MSG(HI_BAN, 9, "ban/unban", "屏蔽") \
-    MSG(HI_COST, 10, "free/paid", "免费/付费") \
-    MSG(HI_SWAP, 10, "other list", "换列表") \
-    MSG(HI_UNDO, 8, "undo", "撤销") \
-    MSG(HI_CANCEL, 8, "cancel", "取消") \
-    MSG(HI_LIVE, 10, "in flight", "仅在途") \
-    MSG(HI_ERRORS, 8, "errors", "仅错误") \
-    MSG(HI_FOLLOW, 8, "follow", "跟随") \
-    MSG(HI_LEVEL, 8, "level", "级别") \
-    MSG(HI_COMMAND, 8, "command", "命令") \
-    MSG(HI_PRIVACY, 8, "privacy", "隐私") \
-    MSG(HI_MOUSE, 8, "mouse", "鼠标") \
-    /* help: one sentence a binding */ \
-    MSG(HE_TITLE, 0, "Help", "帮助") \
-    MSG(HE_SCROLL, 0, "j/k scroll   / search   Esc back", "j/k 滚动   / 搜索   Esc 返回") \
-    MSG(HE_ANYWHERE, 0, "Anywhere", "任何页面") \
-    MSG(HE_COMMANDS, 0, "Command line", "命令行") \
-    MSG(HE_SYMBOLS, 0, "Symbols and figures", "符号与数字") \
-    MSG(HE_VIEW, 0, "the six tabs", "六个页签") \
-    MSG(HE_NEXT, 0, "next or previous tab", "下一个或上一个页签") \
-    MSG(HE_MOVE, 0, "move", "移动") \
-    MSG(HE_PAGE, 0, "page and half page", "翻页与半页") \
-    MSG(HE_ENDS, 0, "first, last", "首行、末行") \
-    MSG(HE_OPEN, 0, "open the row's detail", "打开该行详情") \
-    MSG(HE_BACK, 0, "close, stop a test, clear filter, clear marks; never quits", "关闭、停止测试、清除过滤、清除标记；从不退出") \
-    MSG(HE_FILTER, 0, "filter as you type; !word leaves out, blanks mean and", "即时过滤；!词 表示排除，空格表示并且") \
-    MSG(HE_COMMAND, 0, "command line, Tab completes", "命令行，Tab 补全") \
-    MSG(HE_SORT, 0, "sort by the next column; S turns the order round", "按下一列排序；S 反转顺序") \
-    MSG(HE_COPY, 0, "copy the base URL, key (masked), model or request id", "复制地址、密钥（掩码）、模型或请求编号") \
-    MSG(HE_WINDOW, 0, "graph window 1m, 1h, 24h, auto", "图表时窗 1m、1h、24h、自动") \
-    MSG(HE_PAUSE, 0, "pause the picture; the proxy runs on", "暂停画面；代理照常运行") \
-    MSG(HE_PRIVACY, 0, "privacy: hide keys, balances, clients", "隐私：隐藏密钥、余额、客户端") \
-    MSG(HE_MOUSE, 0, "mouse on or off (off: select text)", "鼠标开关（关闭后可选择文本）") \
-    MSG(HE_LANG, 0, "switch the screen to Chinese", "界面切换为英文") \
-    MSG(HE_UNDO, 0, "undo the last switch or ban (10 s)", "撤销上一次启停或屏蔽（10 秒）") \
-    MSG(HE_HELP, 0, "this page", "本页") \
-    MSG(HE_REDRAW, 0, "redraw everything", "重绘") \
-    MSG(HE_QUIT, 0, "back; at the top the quit dialog", "返回；在顶层打开退出对话框") \
-    MSG(HE_INTERRUPT, 0, "twice in 2 s: drain and exit; a third time: at once", "2 秒内两次：排空退出；第三次：立即退出") \
-    MSG(HE_SUSPEND, 0, "twice: suspend (this stops the proxy too)", "两次：挂起（代理也会停止）") \
-    MSG(HE_MARK, 0, "mark the row; verbs then work on all marked ones", "标记该行；之后的操作作用于所有标记项") \
-    MSG(HE_MARK_ALL, 0, "mark all shown, or none", "全部标记或取消") \
-    MSG(HE_ONOFF, 0, "switch on or off; running requests finish", "启用或禁用；进行中的请求会完成") \
-    MSG(HE_TEST, 0, "test with GET /v1/models, free of charge", "用 GET /v1/models 测试，免费") \
-    MSG(HE_TEST_ALL, 0, "test all, paced; Esc stops", "测试全部，限速；Esc 停止") \
-    MSG(HE_TEST_BAD, 0, "test only the bad ones", "只测试失效的") \
-    MSG(HE_ADD, 0, "add keys: paste one or many, in any form", "添加密钥：粘贴一个或多个，任意格式") \
-    MSG(HE_DEL, 0, "delete (asks; keys from a file stay)", "删除（会询问；文件中的密钥不删）") \
-    MSG(HE_RESET, 0, "clear the cooldowns", "清除冷却") \
-    MSG(HE_BALANCE, 0, "enter the balance by hand", "手工填写余额") \
-    MSG(HE_LABEL, 0, "edit the label", "编辑备注") \
-    MSG(HE_BAN, 0, "ban or unban the model", "屏蔽或取消屏蔽模型") \
-    MSG(HE_COST, 0, "show free, paid or both", "显示免费、付费或全部") \
-    MSG(HE_SWAP, 0, "go to the other list", "切换到另一列表") \
-    MSG(HE_CANCEL, 0, "cancel a running request (asks)", "取消进行中的请求（会询问）") \
-    MSG(HE_LIVE, 0, "only what is in flight", "只看在途请求") \
-    MSG(HE_ERRORS, 0, "only what failed", "只看失败请求") \
-    MSG(HE_FOLLOW, 0, "follow: the newest stays in view", "跟随最新") \
-    MSG(HE_LEVEL, 0, "least level shown", "最低显示级别") \
-    MSG(HE_CMD_LIST, 0, ":overview :keys :models :requests :log :help :add", ":overview :keys :models :requests :log :help :add") \
-    MSG(HE_CMD_LIST2, 0, ":test all|bad :reload :lang en|zh :quit :drain :hide", ":test all|bad :reload :lang en|zh :quit :drain :hide") \
-    MSG(HE_SYM_STATES, 0, "✓ ready  ▸ busy  ~ cooling  d draining  - off  ✗ bad  ? untested  t testing", "✓ 就绪  ▸ 使用中  ~ 冷却  d 排空  - 禁用  ✗ 失效  ? 未测试  t 测试中") \
-    MSG(HE_SYM_MODEL, 0, "model: ✓ usable  ✗ no key now  ! breaker open  ~ probed again  - banned", "模型：✓ 可用  ✗ 暂无密钥  ! 熔断  ~ 探测中  - 已屏蔽") \
-    MSG(HE_SYM_CLASS, 0, "class: PAID serves paid models, FREE only free ones, UNVER not verified", "类别：付费可用付费模型，免费仅免费模型，未实名未认证") \
-    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, set = typed by you, ? = unknown", "余额：接口=查询所得，填=手动填写，?=未知") \
-    MSG(HE_SYM_RATES, 0, "RPM TPM: the last 60 s. RPD TPD: the last 24 h, bars are hours", "RPM TPM：最近 60 秒。RPD TPD：最近 24 小时，每柱一小时") \
-    MSG(HE_SYM_COUNT, 0, "totals count requests; keys count tries (one request may try several)", "总数按请求计；密钥按尝试计（一个请求可能尝试多个）") \
-    MSG(HE_SYM_GAP, 0, "a gap in a graph is no data, the base line is no traffic", "图中空白表示无数据，底线表示无流量")
+    MSG(T_BAD_BALANCE, 0, "a balance is a number such as 14.50", "余额应为数字，如 14.50")
 /* clang-format on */
+
+#define LANG_TABLE(MSG) LANG_WORDS(MSG) LANG_HELP(MSG)
 
 #endif

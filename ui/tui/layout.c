@@ -81,6 +81,17 @@ static void overview(struct layout *l, struct rect body)
     }
 }
 
+/* Nothing but graphs: two rows of two, as high as there is room. */
+static void overview_zoomed(struct layout *l, struct rect body)
+{
+    if (l->size <= SIZE_MINI && body.h < 16) {
+        l->at[R_GRAPH_RPM] = take(&body, body.h / 2);
+        l->at[R_GRAPH_TPM] = body;
+        return;
+    }
+    overview_grid(l, &body, body.h / 2 - 1);
+}
+
 /* The detail pane takes the right part of a very wide screen, else the lower part, else everything. */
 static void with_detail(struct layout *l, struct rect *body, enum view_id view)
 {
@@ -110,7 +121,7 @@ static void models(struct layout *l, struct rect body, int first_rows)
     l->at[R_SECOND] = body;
 }
 
-void layout_make(int w, int h, enum view_id view, bool detail, int first_rows, struct layout *out)
+void layout_make(int w, int h, enum view_id view, const struct layout_wish *wish, struct layout *out)
 {
     memset(out, 0, sizeof *out);
     out->w = w;
@@ -127,13 +138,18 @@ void layout_make(int w, int h, enum view_id view, bool detail, int first_rows, s
     out->at[R_HINTS] = (struct rect){h - 1, 0, 1, w};
     struct rect body = {2, 0, h - 4, w};
     if (view == VIEW_OVERVIEW) {
-        overview(out, body);
+        (wish->zoom ? overview_zoomed : overview)(out, body);
         return;
     }
-    if (detail && (view == VIEW_KEYS || view == VIEW_MODELS || view == VIEW_REQUESTS)) with_detail(out, &body, view);
+    bool has_detail = view == VIEW_KEYS || view == VIEW_MODELS || view == VIEW_REQUESTS;
+    if (wish->detail && wish->zoom && has_detail) {
+        out->at[R_DETAIL] = body;
+        return;
+    }
+    if (wish->detail && has_detail) with_detail(out, &body, view);
     if (body.h == 0) return;
     if (view == VIEW_MODELS)
-        models(out, body, first_rows);
+        models(out, body, wish->first_rows);
     else
         out->at[R_MAIN] = body;
 }

@@ -40,7 +40,11 @@ struct layout {
     struct rect at[REGION_COUNT];
 };
 
-/* `detail`: a detail pane is open. `first_rows`: rows the first of two stacked lists would like. */
-void layout_make(int w, int h, enum view_id view, bool detail, int first_rows, struct layout *out);
+struct layout_wish {
+    bool detail;    /* a detail pane is open */
+    bool zoom;      /* one part takes the whole body: the detail pane, the graphs of the Overview, one list of Models */
+    int first_rows; /* rows the first of two stacked lists would like */
+};
+void layout_make(int w, int h, enum view_id view, const struct layout_wish *wish, struct layout *out);
 
 #endif

@@ -3,6 +3,8 @@
  * through. */
 #include "ui/tui/text.h"
 
+#include "base/str.h"
+
 #include <stdarg.h>
 #include <wchar.h>
 
@@ -147,6 +149,26 @@ void text_addf(char *out, size_t size, const char *fmt, ...)
     va_start(ap, fmt);
     if (n + 1 < size) vsnprintf(out + n, size - n, fmt, ap);
     va_end(ap);
+}
+
+void text_mask_keys(char *out, size_t size, const char *s)
+{
+    enum { KEY_LEAST = 16 };
+    out[0] = '\0';
+    for (const char *p = s; *p;) {
+        char key[256], masked[32], one[2] = {*p, '\0'};
+        size_t n = strncmp(p, "sk-", 3) == 0 ? 3 : 0;
+        while (n && (ascii_alnum(p[n]) || p[n] == '-' || p[n] == '_')) n++;
+        if (n < KEY_LEAST) {
+            text_add(out, size, one);
+            p++;
+            continue;
+        }
+        str_copy(key, sizeof key, (struct str){p, n});
+        key_mask(key, masked, sizeof masked);
+        text_add(out, size, masked);
+        p += n;
+    }
 }
 
 struct num num_plain(uint64_t v)

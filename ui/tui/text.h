@@ -21,6 +21,10 @@ size_t text_prefix(const char *s, int width, int *cells);
  * the following line begins. Makes progress at any width. */
 size_t text_line(const char *s, int width, size_t *next);
 
+/* Copies with every "sk-..." of 16 characters or more masked, as key_mask() does: nothing that could be a whole key is
+ * echoed, drawn or saved. */
+void text_mask_keys(char *out, size_t size, const char *s);
+
 /* Appends to a terminated string, never beyond `size`. */
 void text_add(char *out, size_t size, const char *s);
 void text_addf(char *out, size_t size, const char *fmt, ...) PRINTF(3, 4);

@@ -27,6 +27,27 @@ const char *view_key_name(const struct app *a, const char *key_id, char *out, si
     return out;
 }
 
+const char *view_key_brief(const struct app *a, const char *key_id, char *out, size_t size)
+{
+    char name[64];
+    const char *cut = strstr(view_key_name(a, key_id, name, sizeof name), "..");
+    snprintf(out, size, "%s", cut ? cut : name);
+    return out;
+}
+
+const char *view_account(const struct key_view *k)
+{
+    return k->account[0] ? k->account : k->id;
+}
+
+void view_ago(const struct app *a, wall_t t, char *out, size_t size)
+{
+    if (t.ms == 0)
+        snprintf(out, size, "%s", tr(MSG_NEVER));
+    else
+        tr_with(out, size, MSG_AGO, num_span(a->snap->time.ms - t.ms).s, NULL);
+}
+
 static const struct {
     const char *symbol;
     enum role role;
@@ -152,15 +173,17 @@ void view_bar(struct app *a, struct rect r, const char *title, const struct tabl
     if (r.h < 1) return;
     if (extra && *extra) text_add(right, sizeof right, extra);
     if (t && t->filter[0]) {
-        tr_with(part, sizeof part, MSG_SEC_FILTER, t->filter, num_plain(t->count).s, NULL);
+        char filter[FILTER_MAX];
+        text_mask_keys(filter, sizeof filter, t->filter);
+        tr_with(part, sizeof part, MSG_SEC_FILTER, filter, num_plain(t->count).s, NULL);
         text_addf(right, sizeof right, "%s%s", right[0] ? "  " : "", part);
     }
     if (t && t->sort >= 0) {
         tr_with(part, sizeof part, MSG_SEC_SORT, table_sort_name(t), NULL);
         text_addf(right, sizeof right, "%s%s%s", right[0] ? "  " : "", part, t->reverse ? "▾" : "▴");
     }
-    if (t && t->markable && t->mark_count) {
-        tr_with(part, sizeof part, MSG_SEC_MARKED, num_plain(t->mark_count).s, NULL);
+    if (t && t->markable && table_marked(t)) {
+        tr_with(part, sizeof part, MSG_SEC_MARKED, num_plain(table_marked(t)).s, NULL);
         text_addf(right, sizeof right, "  %s", part);
     }
     put_bar(&a->canvas, r.y, r.x, r.w, title, right);

@@ -54,9 +54,18 @@ static void write_page(struct writer *w)
     section(w, MSG_HE_ANYWHERE, IN_ALL, true);
     for (size_t i = 0; i < ARRAY_LEN(views); i++)
         if (views[i].view != first) section(w, views[i].title, 1u << views[i].view, false);
+    section(w, MSG_HE_TYPING, IN_LINE | IN_COMMAND, false);
+    section(w, MSG_HE_ADDING, IN_ADD, false);
+    section(w, MSG_HE_ASKED, IN_YES_NO, false);
+    section(w, MSG_HE_QUITTING, IN_QUIT, false);
+    section(w, MSG_HE_CHOOSING, IN_COLUMNS, false);
     line(w, ROLE_STRONG, "", tr(MSG_HE_COMMANDS));
-    line(w, ROLE_NORMAL, "", tr(MSG_HE_CMD_LIST));
-    line(w, ROLE_NORMAL, "", tr(MSG_HE_CMD_LIST2));
+    for (size_t i = 0; app_command_at(i, NULL); i++) {
+        enum msg help;
+        char label[40];
+        snprintf(label, sizeof label, ":%s", app_command_at(i, &help));
+        line(w, ROLE_NORMAL, label, tr(help));
+    }
     line(w, ROLE_STRONG, "", tr(MSG_HE_SYMBOLS));
     for (enum msg m = MSG_HE_SYM_STATES; m <= MSG_HE_SYM_GAP; m++) line(w, ROLE_NORMAL, "", tr(m));
 }
@@ -65,10 +74,10 @@ static void draw(struct app *a)
 {
     struct rect r = app_rect(a, R_MAIN);
     if (r.h < 1) return;
-    char right[200];
+    char right[200], filter[FILTER_MAX] = "";
     snprintf(right, sizeof right, "%s", tr(MSG_HE_SCROLL));
-    if (a->help.filter[0])
-        tr_with(right, sizeof right, MSG_SEC_FILTER, a->help.filter, num_plain(a->help.lines).s, NULL);
+    if (a->help.filter[0]) text_mask_keys(filter, sizeof filter, a->help.filter);
+    if (a->help.filter[0]) tr_with(right, sizeof right, MSG_SEC_FILTER, filter, num_plain(a->help.lines).s, NULL);
     put_bar(&a->canvas, r.y, r.x, r.w, tr(MSG_HE_TITLE), right);
     struct writer w = {a, {r.y + 1, r.x, r.h - 1, r.w}, 0};
     write_page(&w);

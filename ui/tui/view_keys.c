@@ -4,274 +4,6 @@
 #include "base/mem.h"
 #include "ui/tui/text.h"
 
-enum key_column {
-    KC_SYMBOL,
-    KC_STATE,
-    KC_KEY,
-    KC_LABEL,
-    KC_CLASS,
-    KC_BALANCE,
-    KC_RPM,
-    KC_TPM,
-    KC_RPD,
-    KC_IN_FLIGHT,
-    KC_OK,
-    KC_LIMITED,
-    KC_FAILED,
-    KC_COOLDOWN,
-    KC_REASON,
-    KC_TESTED,
-    KC_TREND,
-    KC_LAST_ERROR,
-    KC_COUNT
-};
-
-static const struct column columns[KC_COUNT] = {
-    [KC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},        [KC_STATE] = {MSG_COL_STATE, 8, 0, 0, 10, false},
-    [KC_KEY] = {MSG_COL_KEY, 13, 0, 0, 1, false},       [KC_LABEL] = {MSG_COL_LABEL, 8, 4, 0, 9, false},
-    [KC_CLASS] = {MSG_COL_CLASS, 7, 0, 0, 4, false},    [KC_BALANCE] = {MSG_COL_BALANCE, 11, 0, 0, 3, true},
-    [KC_RPM] = {MSG_COL_RPM, 4, 0, 0, 2, true},         [KC_TPM] = {MSG_COL_TPM, 5, 0, 0, 3, true},
-    [KC_RPD] = {MSG_COL_RPD, 5, 0, 0, 12, true},        [KC_IN_FLIGHT] = {MSG_COL_IN_FLIGHT, 3, 0, 0, 2, true},
-    [KC_OK] = {MSG_COL_OK, 5, 0, 0, 11, true},          [KC_LIMITED] = {MSG_COL_LIMITED, 4, 0, 0, 6, true},
-    [KC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 15, true},  [KC_COOLDOWN] = {MSG_COL_COOLDOWN, 5, 0, 0, 5, true},
-    [KC_REASON] = {MSG_COL_REASON, 12, 0, 0, 8, false}, [KC_TESTED] = {MSG_COL_TESTED, 6, 0, 0, 13, true},
-    [KC_TREND] = {MSG_COL_TREND, 10, 0, 0, 14, false},  [KC_LAST_ERROR] = {MSG_COL_LAST_ERROR, 12, 73, 24, 7, false},
-};
-
-static size_t count(void *arg)
-{
-    struct app *a = arg;
-    return a->snap ? a->snap->key_count : 0;
-}
-
-static const void *row(void *arg, size_t i)
-{
-    return &((struct app *)arg)->snap->keys[i];
-}
-
-static uint64_t id(const void *r)
-{
-    return view_hash(((const struct snap_key *)r)->view.id);
-}
-
-static void ago(const struct app *a, wall_t t, char *out, size_t size)
-{
-    if (t.ms == 0)
-        snprintf(out, size, "%s", tr(MSG_NEVER));
-    else
-        tr_with(out, size, MSG_AGO, num_span(a->snap->time.ms - t.ms).s, NULL);
-}
-
-/* Ten minutes as ten dots columns in five cells. */
-static void trend(const struct app *a, const struct meter_key *m, char *out, size_t size)
-{
-    uint32_t max = 1;
-    for (size_t i = 0; i < 10; i++) max = MAX(max, m->trend[i]);
-    out[0] = '\0';
-    for (size_t i = 0; i < 10; i++) {
-        static const char *const braille[5] = {" ", "⣀", "⣤", "⣶", "⣿"};
-        unsigned level = m->trend[i] ? 1 + (unsigned)((uint64_t)m->trend[i] * 3 / max) : 0;
-        char ascii[2] = {" .:|#"[level], '\0'};
-        text_add(out, size, a->ascii || a->ascii_graph ? ascii : braille[level]);
-    }
-}
-
-static void cooldown_text(const struct app *a, const struct key_view *k, size_t column, struct cell *out)
-{
-    const struct key_cooldown_view *c = NULL;
-    int64_t left = view_cooldown_left(a, k, &c);
-    if (!c) {
-        if (column == KC_COOLDOWN) snprintf(out->text, sizeof out->text, "-");
-        out->role = ROLE_DIM;
-        return;
-    }
-    snprintf(out->text, sizeof out->text, "%s", column == KC_REASON ? view_verdict(c->reason) : num_span(left).s);
-    out->role = k->state == KEY_COOLING ? ROLE_WARN : ROLE_DIM; /* else it still serves other models */
-}
-
-static void error_text(const struct app *a, const struct key_view *k, struct cell *out)
-{
-    if (k->last_error.at.ms == 0) return;
-    int64_t since = a->snap->time.ms - k->last_error.at.ms;
-    char status[16] = "";
-    if (k->last_error.status) snprintf(status, sizeof status, "%d ", k->last_error.status);
-    snprintf(out->text, sizeof out->text, "%s%s %s  %s", status, view_verdict(k->last_error.verdict), num_span(since).s,
-             k->last_error.message);
-    out->role = k->state == KEY_BAD ? ROLE_BAD : since < 60000 ? ROLE_WARN : ROLE_DIM;
-}
-
-static void number(struct cell *out, uint64_t v)
-{
-    snprintf(out->text, sizeof out->text, "%s", num_si(v).s);
-    if (!v) out->role = ROLE_DIM;
-}
-
-static void cell(void *arg, const void *r, size_t column, struct cell *out)
-{
-    const struct app *a = arg;
-    const struct snap_key *s = r;
-    const struct key_view *k = &s->view;
-    switch ((enum key_column)column) {
-    case KC_SYMBOL:
-    case KC_STATE:
-        snprintf(out->text, sizeof out->text, "%s",
-                 column == KC_SYMBOL ? view_state_symbol(k->state) : tr(view_state_word(k->state)));
-        out->role = view_state_role(k->state);
-        break;
-    case KC_KEY: view_key_name(a, k->id, out->text, sizeof out->text); break;
-    case KC_LABEL: snprintf(out->text, sizeof out->text, "%s", a->privacy ? "****" : k->label); break;
-    case KC_CLASS:
-        snprintf(out->text, sizeof out->text, "%s", tr(view_class_word(k->class)));
-        out->role = view_class_role(k->class);
-        break;
-    case KC_BALANCE:
-        view_balance(a, k, out->text, sizeof out->text);
-        if (k->balance_origin == BALANCE_UNKNOWN) out->role = ROLE_DIM;
-        break;
-    case KC_RPM: number(out, s->meter.rates.rpm); break;
-    case KC_TPM: number(out, s->meter.rates.tpm); break;
-    case KC_RPD: number(out, s->meter.rates.rpd); break;
-    case KC_IN_FLIGHT: number(out, k->in_flight); break;
-    case KC_OK: number(out, k->ok); break;
-    case KC_LIMITED:
-        number(out, k->limited);
-        if (k->limited) out->role = ROLE_WARN;
-        break;
-    case KC_FAILED:
-        number(out, k->failed);
-        if (k->failed) out->role = ROLE_WARN;
-        break;
-    case KC_COOLDOWN:
-    case KC_REASON: cooldown_text(a, k, column, out); break;
-    case KC_TESTED:
-        snprintf(out->text, sizeof out->text, "%s",
-                 k->tested_at.ms ? num_span(a->snap->time.ms - k->tested_at.ms).s : "-");
-        out->role = ROLE_DIM;
-        break;
-    case KC_TREND:
-        trend(a, &s->meter, out->text, sizeof out->text);
-        out->role = ROLE_RPM;
-        break;
-    case KC_LAST_ERROR: error_text(a, k, out); break;
-    case KC_COUNT: break;
-    }
-}
-
-#define ORDER(x, y) ((x) < (y) ? -1 : (x) > (y))
-
-static int compare(void *arg, const void *x, const void *y, size_t column)
-{
-    static const int rank[KEY_STATE_COUNT] = {
-        [KEY_BUSY] = 0,     [KEY_READY] = 1, [KEY_TESTING] = 2,  [KEY_COOLING] = 3,
-        [KEY_DRAINING] = 4, [KEY_BAD] = 5,   [KEY_UNTESTED] = 6, [KEY_OFF] = 7};
-    const struct snap_key *a = x, *b = y;
-    const struct key_cooldown_view *unused = NULL;
-    switch ((enum key_column)column) {
-    case KC_SYMBOL:
-    case KC_STATE: return ORDER(rank[a->view.state], rank[b->view.state]);
-    case KC_KEY: return strcmp(a->view.masked, b->view.masked);
-    case KC_LABEL: return strcmp(a->view.label, b->view.label);
-    case KC_CLASS: return ORDER(a->view.class, b->view.class);
-    case KC_BALANCE: return ORDER(a->view.balance_micro, b->view.balance_micro);
-    case KC_RPM: return ORDER(a->meter.rates.rpm, b->meter.rates.rpm);
-    case KC_TPM: return ORDER(a->meter.rates.tpm, b->meter.rates.tpm);
-    case KC_TREND:
-    case KC_RPD: return ORDER(a->meter.rates.rpd, b->meter.rates.rpd);
-    case KC_IN_FLIGHT: return ORDER(a->view.in_flight, b->view.in_flight);
-    case KC_OK: return ORDER(a->view.ok, b->view.ok);
-    case KC_LIMITED: return ORDER(a->view.limited, b->view.limited);
-    case KC_FAILED: return ORDER(a->view.failed, b->view.failed);
-    case KC_COOLDOWN:
-    case KC_REASON:
-        return ORDER(view_cooldown_left(arg, &a->view, &unused), view_cooldown_left(arg, &b->view, &unused));
-    case KC_TESTED: return ORDER(a->view.tested_at.ms, b->view.tested_at.ms);
-    case KC_LAST_ERROR: return ORDER(b->view.last_error.at.ms, a->view.last_error.at.ms);
-    case KC_COUNT: break;
-    }
-    return 0;
-}
-
-const struct table_spec keys_spec = {columns, KC_COUNT, count, row, id, NULL, cell, compare};
-
-static void draw_cooldowns(struct app *a, struct rect *r, const struct key_view *k)
-{
-    char line[400], model[300];
-    if (k->cooldown_count == 0) view_line(a, r, ROLE_DIM, tr(MSG_D_NO_COOLDOWN));
-    for (size_t i = 0; i < k->cooldown_count && i < ARRAY_LEN(k->cooldowns); i++) {
-        const struct key_cooldown_view *c = &k->cooldowns[i];
-        snprintf(model, sizeof model, "%s", c->model[0] ? c->model : tr(MSG_D_ALL_MODELS));
-        tr_with(line, sizeof line, MSG_D_COOLDOWN, num_span(c->ms_left - view_elapsed(a)).s, model,
-                verdict_sentence(c->reason), NULL);
-        view_line(a, r, ROLE_WARN, line);
-    }
-    if (k->cooldown_count > ARRAY_LEN(k->cooldowns))
-        view_line(
-            a, r, ROLE_DIM,
-            tr_with(line, sizeof line, MSG_D_MORE, num_plain(k->cooldown_count - ARRAY_LEN(k->cooldowns)).s, NULL));
-}
-
-static void draw_last_error(struct app *a, struct rect *r, const struct key_view *k)
-{
-    char line[500], when[24], status[16], code[24];
-    if (k->last_error.at.ms == 0) {
-        view_line(a, r, ROLE_DIM, tr(MSG_D_NO_ERROR));
-        return;
-    }
-    wall_format_time(k->last_error.at, when, sizeof when);
-    snprintf(status, sizeof status, "%d", k->last_error.status);
-    snprintf(code, sizeof code, "%lld", (long long)k->last_error.code);
-    tr_with(line, sizeof line, MSG_D_LAST_ERROR, when, k->last_error.status ? status : "-",
-            k->last_error.code ? code : "-", verdict_sentence(k->last_error.verdict), NULL);
-    view_line(a, r, ROLE_WARN, line);
-    if (k->last_error.message[0]) {
-        snprintf(line, sizeof line, "\"%s\"", k->last_error.message);
-        view_wrap(a, r, ROLE_WARN, line);
-    }
-}
-
-static void draw_detail(struct app *a, struct rect r)
-{
-    char line[400], part[200], part2[200];
-    const struct snap_key *s = table_selected(&a->keys);
-    view_key_name(a, s ? s->view.id : "", part, sizeof part);
-    tr_with(line, sizeof line, MSG_SEC_DETAIL, part, NULL);
-    put_bar(&a->canvas, r.y, r.x, r.w, line, tr(MSG_ESC_CLOSES));
-    r.y++, r.h--;
-    if (!s) return;
-    const struct key_view *k = &s->view;
-    tr_with(line, sizeof line, MSG_D_CLASS, tr(view_class_word(k->class)),
-            k->class_evidence[0] ? k->class_evidence : "-", tr(view_state_word(k->state)), num_plain(k->in_flight).s,
-            NULL);
-    view_line(a, &r, ROLE_NORMAL, line);
-    view_balance(a, k, part, sizeof part);
-    if (k->balance_at.ms && k->balance_origin != BALANCE_UNKNOWN) {
-        ago(a, k->balance_at, part2, sizeof part2);
-        text_addf(part, sizeof part, " (%s)", part2);
-    }
-    view_line(a, &r, ROLE_NORMAL,
-              tr_with(line, sizeof line, MSG_D_BALANCE, part,
-                      a->privacy      ? "****"
-                      : k->account[0] ? k->account
-                                      : "-",
-                      NULL));
-    tr_with(line, sizeof line, MSG_D_TRIES, num_grouped(k->ok).s, num_grouped(k->failed).s, num_grouped(k->limited).s,
-            num_si(s->meter.rates.rpm).s, num_si(s->meter.rates.tpm).s, num_si(s->meter.rates.rpd).s,
-            num_si(s->meter.rates.tpd).s, NULL);
-    view_line(a, &r, ROLE_NORMAL, line);
-    ago(a, k->used_at, part, sizeof part);
-    ago(a, k->tested_at, part2, sizeof part2);
-    tr_with(line, sizeof line, MSG_D_USED, part, part2, num_seconds(s->meter.ttft_ms).s, NULL);
-    view_line(a, &r, ROLE_NORMAL, line);
-    tr_with(line, sizeof line, k->from_file ? MSG_D_ORIGIN : MSG_D_RUNTIME,
-            a->privacy     ? "****"
-            : k->from_file ? k->origin
-                           : a->snap->state_dir,
-            NULL);
-    view_line(a, &r, ROLE_DIM, line);
-    draw_last_error(a, &r, k);
-    draw_cooldowns(a, &r, k);
-}
-
 static void draw(struct app *a)
 {
     char title[64];
@@ -285,18 +17,37 @@ static void draw(struct app *a)
         view_empty(a, r, &a->keys, tr(MSG_EMPTY_KEYS));
     }
     r = app_rect(a, R_DETAIL);
-    if (r.h > 0) draw_detail(a, r);
+    if (r.h > 0) keys_draw_detail(a, r);
+}
+
+/* Adds the key, or the keys of an account, unless they are in the list. */
+static size_t choose(const struct app *a, const struct snap_key *row, const struct key_view **out, size_t n,
+                     size_t room)
+{
+    const struct key_view *keys[256] = {&row->view};
+    size_t count = 1;
+    if (keys_is_account(a, row))
+        count = MIN(keys_of_account(a, row->view.account, keys, ARRAY_LEN(keys)), ARRAY_LEN(keys));
+    for (size_t i = 0; i < count && n < room; i++) {
+        bool there = false;
+        for (size_t k = 0; k < n && !there; k++) there = out[k] == keys[i];
+        if (!there) out[n++] = keys[i];
+    }
+    return n;
 }
 
 size_t keys_chosen(struct app *a, const struct key_view **out, size_t room)
 {
     size_t n = 0;
-    for (size_t i = 0; a->snap && i < a->snap->key_count && n < room; i++) {
-        const struct key_view *k = &a->snap->keys[i].view;
-        if (table_is_marked(&a->keys, view_hash(k->id))) out[n++] = k;
-    }
+    if (a->keys.range_from) (void)table_action(&a->keys, ACT_RANGE, a->now); /* a verb closes an open range */
+    for (size_t i = 0; a->snap && i < a->snap->key_count; i++)
+        if (table_is_marked(&a->keys, view_hash(a->snap->keys[i].view.id)))
+            n = choose(a, &a->snap->keys[i], out, n, room);
+    for (size_t i = 0; i < a->accounts.made_count; i++)
+        if (table_is_marked(&a->keys, view_hash(a->accounts.made[i].view.id)))
+            n = choose(a, &a->accounts.made[i], out, n, room);
     const struct snap_key *s = table_selected(&a->keys);
-    if (n == 0 && s && room) out[n++] = &s->view;
+    if (n == 0 && s && room) n = choose(a, s, out, n, room);
     if (n == 0) app_say(a, TOAST_WARN, a->snap && a->snap->key_count ? MSG_T_NO_ROW : MSG_T_NO_KEYS);
     return n;
 }
@@ -406,10 +157,15 @@ static void ask_text(struct app *a, enum prompt_kind kind, enum msg title)
         app_say(a, TOAST_WARN, MSG_T_NO_KEYS);
         return;
     }
-    view_key_name(a, s->view.id, name, sizeof name);
+    const struct key_view *k = &s->view; /* of an account: its first key carries what they share */
+    if (keys_is_account(a, s) && (kind == PROMPT_LABEL || !keys_of_account(a, k->account, &k, 1))) {
+        app_say(a, TOAST_INFO, MSG_T_IS_ACCOUNT);
+        return;
+    }
+    view_key_name(a, k->id, name, sizeof name);
     prompt_open(a, kind, tr_with(text, sizeof text, title, name, NULL));
-    str_copy(a->prompt.subject, sizeof a->prompt.subject, str_of(s->view.id));
-    if (kind == PROMPT_LABEL && !a->privacy) buf_puts(&a->prompt.text, s->view.label);
+    str_copy(a->prompt.subject, sizeof a->prompt.subject, str_of(k->id));
+    if (kind == PROMPT_LABEL && !a->privacy) buf_puts(&a->prompt.text, k->label);
 }
 
 void keys_act_add(struct app *a)
@@ -417,9 +173,60 @@ void keys_act_add(struct app *a)
     if (!app_refuse_readonly(a)) prompt_open(a, PROMPT_ADD, tr(MSG_P_ADD));
 }
 
+/* Folding means something only where accounts hold several keys. */
+static void group(struct app *a)
+{
+    a->grouped = !a->grouped;
+    keys_rows_build(a);
+    if (a->grouped && a->accounts.made_count == 0) {
+        a->grouped = false;
+        app_say(a, TOAST_INFO, MSG_T_NO_ACCOUNTS);
+        return;
+    }
+    app_setting(a, "ui.accounts", a->grouped ? "yes" : "no");
+    a->keys.hold_until = (mono_t){0};
+}
+
+static void fold(struct app *a, bool open)
+{
+    const struct snap_key *s = table_selected(&a->keys);
+    if (a->heat_map)
+        map_move(a, open ? 1 : -1);
+    else if (s && a->grouped)
+        keys_fold(a, s, open);
+}
+
+static void open_row(struct app *a)
+{
+    a->detail = a->keys.count > 0;
+}
+
+void keys_test_other_region(struct app *a)
+{
+    (void)a;
+}
+
+void keys_ask_other_region(struct app *a)
+{
+    char text[200], name[64];
+    const struct snap_key *s = table_selected(&a->keys);
+    if (app_refuse_readonly(a)) return;
+    if (!s || keys_is_account(a, s)) {
+        app_say(a, TOAST_WARN, s ? MSG_T_IS_ACCOUNT : MSG_T_NO_KEYS);
+        return;
+    }
+    view_key_name(a, s->view.id, name, sizeof name);
+    prompt_open(a, ASK_OTHER_REGION, tr_with(text, sizeof text, MSG_Q_OTHER, name, NULL));
+    str_copy(a->prompt.subject, sizeof a->prompt.subject, str_of(s->view.id));
+}
+
 static bool act(struct app *a, enum action action)
 {
     switch (action) {
+    case ACT_MAP: a->heat_map = !a->heat_map; return true;
+    case ACT_GROUP: group(a); return true;
+    case ACT_LEFT: fold(a, false); return true;
+    case ACT_RIGHT: fold(a, true); return true;
     case ACT_TOGGLE: toggle(a); return true;
     case ACT_TEST: for_chosen(a, CMD_KEY_TEST, 0); return true;
     case ACT_TEST_ALL: keys_test_all(a, "all", false); return true;
@@ -429,7 +236,7 @@ static bool act(struct app *a, enum action action)
     case ACT_RESET: for_chosen(a, CMD_KEY_RESET, 0); return true;
     case ACT_LABEL: ask_text(a, PROMPT_LABEL, MSG_P_LABEL); return true;
     case ACT_BALANCE: ask_text(a, PROMPT_BALANCE, MSG_P_BALANCE); return true;
-    case ACT_OPEN: a->detail = a->keys.count > 0; return true;
+    case ACT_OPEN: open_row(a); return true;
     case ACT_COPY: {
         const struct snap_key *s = table_selected(&a->keys);
         char name[64];

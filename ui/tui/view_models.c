@@ -21,13 +21,19 @@ enum model_column {
 };
 
 static const struct column columns[MC_COUNT] = {
-    [MC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false},      [MC_ID] = {MSG_COL_MODEL, 22, 40, 32, 1, false},
-    [MC_STATE] = {MSG_COL_STATE, 8, 0, 0, 5, false},  [MC_TYPE] = {MSG_COL_TYPE, 6, 0, 0, 6, false},
-    [MC_PRICE] = {MSG_COL_PRICE, 14, 0, 0, 4, true},  [MC_RPM] = {MSG_COL_RPM, 5, 0, 0, 2, true},
-    [MC_TPM] = {MSG_COL_TPM, 5, 0, 0, 7, true},       [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 0, 3, true},
-    [MC_OK] = {MSG_COL_OK, 5, 0, 0, 8, true},         [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 8, true},
-    [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 5, true}, [MC_WAITING] = {MSG_COL_WAITING, 4, 0, 0, 6, true},
-    [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 9, true},
+    [MC_SYMBOL] = {MSG_NONE, 1, 0, 0, 1, false, NULL},
+    [MC_ID] = {MSG_COL_MODEL, 22, 40, 32, 1, false, "model"},
+    [MC_STATE] = {MSG_COL_STATE, 8, 0, 0, 5, false, "state"},
+    [MC_TYPE] = {MSG_COL_TYPE, 6, 0, 0, 6, false, "type"},
+    [MC_PRICE] = {MSG_COL_PRICE, 14, 0, 0, 4, true, "price"},
+    [MC_RPM] = {MSG_COL_RPM, 5, 0, 0, 2, true, "rpm"},
+    [MC_TPM] = {MSG_COL_TPM, 5, 0, 0, 7, true, "tpm"},
+    [MC_TODAY] = {MSG_COL_TODAY, 5, 0, 0, 3, true, "24h"},
+    [MC_OK] = {MSG_COL_OK, 5, 0, 0, 8, true, "ok"},
+    [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 8, true, "failed"},
+    [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 5, true, "usable"},
+    [MC_WAITING] = {MSG_COL_WAITING, 4, 0, 0, 6, true, "wait"},
+    [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 9, true, "ttft"},
 };
 
 static size_t count(void *arg)
@@ -244,7 +250,7 @@ static void draw(struct app *a)
     table_arrange(&a->paid_models, a->now);
     if (a->cost_shown == 2) a->in_paid = true;
     if (a->cost_shown == 1) a->in_paid = false;
-    if (a->cost_shown && one.h > 0) { /* one list takes the room of both */
+    if ((a->cost_shown || a->zoom) && one.h > 0) { /* one list takes the room of both */
         one.h = one.y == two.y ? one.h : one.h + two.h;
         one.w = two.x + two.w - one.x;
         draw_list(a, one, table(a), a->in_paid ? MSG_SEC_PAID : MSG_SEC_FREE, "");

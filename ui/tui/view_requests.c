@@ -20,12 +20,18 @@ enum request_column {
 };
 
 static const struct column columns[RC_COUNT] = {
-    [RC_TIME] = {MSG_COL_TIME, 8, 0, 0, 6, false},        [RC_ID] = {MSG_COL_ID, 6, 0, 0, 12, true},
-    [RC_STATUS] = {MSG_COL_STATUS, 3, 0, 0, 1, false},    [RC_CLIENT] = {MSG_COL_CLIENT, 12, 4, 0, 11, false},
-    [RC_MODEL] = {MSG_COL_MODEL, 20, 20, 0, 1, false},    [RC_KEY] = {MSG_COL_KEY, 13, 0, 0, 4, false},
-    [RC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true},         [RC_SPEED] = {MSG_COL_SPEED, 5, 0, 0, 9, true},
-    [RC_DURATION] = {MSG_COL_DURATION, 5, 0, 0, 3, true}, [RC_TOKENS] = {MSG_COL_TOKENS, 10, 0, 0, 7, true},
-    [RC_RETRIES] = {MSG_COL_RETRIES, 2, 0, 0, 5, true},   [RC_NOTE] = {MSG_COL_NOTE, 14, 60, 0, 13, false},
+    [RC_TIME] = {MSG_COL_TIME, 8, 0, 0, 6, false, "time"},
+    [RC_ID] = {MSG_COL_ID, 6, 0, 0, 12, true, "id"},
+    [RC_STATUS] = {MSG_COL_STATUS, 3, 0, 0, 1, false, "status"},
+    [RC_CLIENT] = {MSG_COL_CLIENT, 12, 4, 0, 11, false, "client"},
+    [RC_MODEL] = {MSG_COL_MODEL, 20, 20, 0, 1, false, "model"},
+    [RC_KEY] = {MSG_COL_KEY, 13, 0, 0, 4, false, "key"},
+    [RC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true, "ttft"},
+    [RC_SPEED] = {MSG_COL_SPEED, 5, 0, 0, 9, true, "tok/s"},
+    [RC_DURATION] = {MSG_COL_DURATION, 5, 0, 0, 3, true, "dur"},
+    [RC_TOKENS] = {MSG_COL_TOKENS, 10, 0, 0, 7, true, "tokens"},
+    [RC_RETRIES] = {MSG_COL_RETRIES, 2, 0, 0, 5, true, "retries"},
+    [RC_NOTE] = {MSG_COL_NOTE, 14, 60, 0, 13, false, "note"},
 };
 
 static size_t count(void *arg)

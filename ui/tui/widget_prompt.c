@@ -1,12 +1,34 @@
 /* What is asked: a line at the bottom (filter, command, label, balance, one-key questions), the panel that takes pasted
- * keys, and the two dialogs. While one is open every key goes to it; Esc always closes it and changes nothing.
- * Text may hold keys: it is echoed masked and wiped when the prompt closes. */
+ * keys, and the dialogs. While one is open only the keys of its mode exist (bindings.h); Esc always closes it and
+ * changes nothing. Text may hold keys: it is echoed masked and wiped when the prompt closes. */
 #include "ui/tui/app.h"
 #include "base/mem.h"
-#include "base/secret.h"
 #include "ui/tui/text.h"
 
-enum { KEY_LEAST = 16, PANEL_KEYS = 4 };
+/* Kind by kind: whose keys, whether it stands on the message line, what else it draws. */
+static const struct {
+    int mode;
+    bool line;
+    void (*draw)(struct app *a);
+} kinds[] = {
+    [PROMPT_NONE] = {0, false, NULL},
+    [PROMPT_FILTER] = {MODE_LINE, true, NULL},
+    [PROMPT_COMMAND] = {MODE_COMMAND, true, NULL},
+    [PROMPT_ADD] = {MODE_ADD, false, prompt_draw_add},
+    [PROMPT_LABEL] = {MODE_LINE, true, NULL},
+    [PROMPT_BALANCE] = {MODE_LINE, true, NULL},
+    [ASK_CANCEL] = {MODE_YES_NO, true, NULL},
+    [ASK_TEST_ALL] = {MODE_YES_NO, true, NULL},
+    [ASK_OTHER_REGION] = {MODE_YES_NO, false, prompt_draw_other_region},
+    [ASK_DELETE] = {MODE_YES_NO, false, prompt_draw_delete},
+    [ASK_QUIT] = {MODE_QUIT, false, prompt_draw_quit},
+    [ASK_COLUMNS] = {MODE_COLUMNS, false, columns_draw},
+};
+
+int prompt_mode(const struct app *a)
+{
+    return kinds[a->prompt.kind].mode;
+}
 
 void prompt_open(struct app *a, enum prompt_kind kind, const char *title)
 {
@@ -25,197 +47,31 @@ void prompt_close(struct app *a)
     memset(p, 0, sizeof *p);
 }
 
-/* --- the keys in pasted text --- */
-
-struct pasted {
-    char id[9];
-    char masked[24];
-};
-
-struct paste_count {
-    struct pasted *list; /* the new ones */
-    size_t fresh, duplicate, ignored;
-};
-
-static bool separator(uint32_t cp)
-{
-    return cp <= ' ' || cp == ',' || cp == ';' || cp == '=' || cp == '"' || cp == '\'' || cp == '[' || cp == ']' ||
-           cp == 0xFF0C || cp == 0xFF1B || cp == 0x3001 || cp == 0x3000;
-}
-
-/* First 8 hex digits of the key's SHA-256: the id under which the pool knows it. */
-static void key_id_of(struct str key, char id[9])
-{
-    uint8_t digest[DIGEST_LEN];
-    sha256(key, digest);
-    hex_encode(digest, 4, id);
-}
-
-static void count_key(const struct app *a, struct paste_count *c, struct str word)
-{
-    char id[9], copy[512];
-    key_id_of(word, id);
-    bool known = view_find_key(a, id) != NULL;
-    for (size_t i = 0; i < c->fresh && !known; i++) known = strcmp(c->list[i].id, id) == 0;
-    if (known) {
-        c->duplicate++;
-        return;
-    }
-    c->list = xrealloc(c->list, c->fresh + 1, sizeof *c->list);
-    struct pasted *p = &c->list[c->fresh++];
-    memcpy(p->id, id, sizeof p->id);
-    str_copy(copy, sizeof copy, word);
-    key_mask(copy, p->masked, sizeof p->masked);
-    wipe(copy, sizeof copy);
-}
-
-/* A line without any key counts as ignored, unless it is blank or a comment. */
-static void count_line(const struct app *a, struct paste_count *c, struct str line)
-{
-    size_t found = 0, begin = 0, at = 0;
-    char *text = str_dup(line);
-    for (uint32_t cp = 0;;) {
-        size_t n = text_next(text + at, &cp);
-        if (n == 0 || separator(cp)) {
-            struct str word = {text + begin, at - begin};
-            if (str_starts(word, "sk-") && word.n >= KEY_LEAST) {
-                count_key(a, c, word);
-                found++;
-            }
-            begin = at + n;
-        }
-        if (n == 0) break;
-        at += n;
-    }
-    struct str rest = str_trim(line);
-    if (!found && rest.n && rest.p[0] != '#') c->ignored++;
-    free_secret(text);
-}
-
-static struct paste_count count_paste(const struct app *a)
-{
-    struct paste_count c = {NULL, 0, 0, 0};
-    struct str rest = buf_str(&a->prompt.text), line;
-    while (str_split(&rest, '\n', &line)) count_line(a, &c, line);
-    return c;
-}
-
-static void draw_add(struct app *a)
-{
-    char line[300];
-    struct paste_count c = count_paste(a);
-    int shown = (int)MIN(c.fresh, (size_t)PANEL_KEYS), h = MIN(3 + MAX(shown, 1), a->lay.h - 3);
-    int w = a->lay.w, y = a->lay.h - 2 - h;
-    for (int i = 0; i < h; i++) put_pad(&a->canvas, y + i, 0, w, ROLE_NORMAL, "");
-    put_bar(&a->canvas, y, 0, w, tr(MSG_P_ADD), tr(MSG_P_ADD_KEYS));
-    if (a->prompt.text.len == 0) {
-        put(&a->canvas, y + 1, 1, w - 1, ROLE_DIM, tr(MSG_P_ADD_EMPTY));
-    } else {
-        for (int i = 0; i < shown && i + 2 < h; i++) {
-            const char *masked = a->privacy ? "****" : c.list[c.fresh - (size_t)shown + (size_t)i].masked;
-            snprintf(line, sizeof line, "%s %s", i + 1 == shown ? ">" : " ", masked);
-            put(&a->canvas, y + 1 + i, 1, w - 1, ROLE_STRONG, line);
-        }
-        tr_with(line, sizeof line, MSG_P_ADD_COUNT, num_plain(c.fresh).s, num_plain(c.duplicate).s,
-                num_plain(c.ignored).s, NULL);
-        put(&a->canvas, y + h - 2, 1, w - 1, c.fresh ? ROLE_OK : ROLE_WARN, line);
-    }
-    free(c.list);
-}
-
-/* --- dialogs: one box of ASCII in the middle --- */
-
-static void draw_box(struct app *a, const char *const *lines, size_t count)
-{
-    int w = MIN(62, a->lay.w), h = MIN((int)count + 2, a->lay.h);
-    int x = (a->lay.w - w) / 2, y = MAX((a->lay.h - h) / 2, 0);
-    char edge[80];
-    memset(edge, '-', sizeof edge);
-    edge[0] = edge[w - 1] = '+';
-    edge[w] = '\0';
-    for (int i = 0; i < h; i++) {
-        bool end = i == 0 || i == h - 1;
-        put_pad(&a->canvas, y + i, x, w, ROLE_DIALOG, end ? edge : "|");
-        if (end) continue;
-        put(&a->canvas, y + i, x + w - 1, 1, ROLE_DIALOG, "|");
-        put(&a->canvas, y + i, x + 2, w - 4, i == 1 ? ROLE_DIALOG : ROLE_NORMAL, lines[i - 1]);
-    }
-}
-
-static void draw_quit(struct app *a)
-{
-    char stops[160], now[160];
-    struct num n = num_plain(a->snap ? a->snap->in_flight : 0);
-    tr_with(stops, sizeof stops, MSG_Q_QUIT_STOPS, n.s, NULL);
-    tr_with(now, sizeof now, MSG_Q_NOW, n.s, NULL);
-    const char *const wide[] = {tr(MSG_Q_QUIT), "", stops, "", tr(MSG_Q_DRAIN), tr(MSG_Q_HIDE), now, "", tr(MSG_Q_ESC)};
-    const char *const small[] = {tr(MSG_Q_QUIT), stops, tr(MSG_Q_DRAIN), tr(MSG_Q_HIDE), now, tr(MSG_Q_ESC)};
-    if (a->lay.h >= 14)
-        draw_box(a, wide, ARRAY_LEN(wide));
-    else
-        draw_box(a, small, ARRAY_LEN(small));
-}
-
-static void draw_delete(struct app *a)
-{
-    enum { SHOWN = 4 };
-    const struct key_view *keys[SHOWN];
-    char rows[SHOWN][200];
-    const char *lines[SHOWN + 6];
-    size_t n = keys_chosen(a, keys, SHOWN), o = 0;
-    lines[o++] = a->prompt.title;
-    lines[o++] = "";
-    for (size_t i = 0; i < n; i++) {
-        char name[64], balance[40];
-        view_balance(a, keys[i], balance, sizeof balance);
-        view_key_name(a, keys[i]->id, name, sizeof name);
-        snprintf(rows[i], sizeof rows[i], "  %s  %s  %s  %s", name, tr(view_class_word(keys[i]->class)), balance,
-                 a->privacy ? "" : keys[i]->label);
-        lines[o++] = rows[i];
-    }
-    lines[o++] = tr(MSG_Q_DELETE_KEPT);
-    lines[o++] = "";
-    lines[o++] = tr(MSG_Q_DELETE_YES);
-    draw_box(a, lines, o);
-}
-
 void prompt_draw(struct app *a)
 {
-    if (a->lay.size == SIZE_NANO) return;
-    if (a->prompt.kind == PROMPT_ADD) draw_add(a);
-    if (a->prompt.kind == ASK_QUIT) draw_quit(a);
-    if (a->prompt.kind == ASK_DELETE) draw_delete(a);
+    if (a->lay.size != SIZE_NANO && kinds[a->prompt.kind].draw) kinds[a->prompt.kind].draw(a);
 }
 
 bool prompt_is_line(const struct app *a)
 {
-    switch (a->prompt.kind) {
-    case PROMPT_FILTER:
-    case PROMPT_COMMAND:
-    case PROMPT_LABEL:
-    case PROMPT_BALANCE:
-    case ASK_CANCEL:
-    case ASK_TEST_ALL: return true;
-    default: return a->prompt.kind != PROMPT_NONE && a->lay.size == SIZE_NANO;
-    }
+    return kinds[a->prompt.kind].line || (a->prompt.kind != PROMPT_NONE && a->lay.size == SIZE_NANO);
 }
 
 void prompt_draw_line(struct app *a, struct rect r)
 {
     const struct prompt *p = &a->prompt;
-    bool asks = p->kind == ASK_CANCEL || p->kind == ASK_TEST_ALL || p->kind == ASK_QUIT || p->kind == ASK_DELETE;
-    char head[200];
-    if (asks || p->kind == PROMPT_ADD) {
+    char head[200], text[1024];
+    if (prompt_mode(a) >= MODE_ADD) {
         put(&a->canvas, r.y, r.x + 1, r.w - 1, ROLE_WARN, p->kind == ASK_QUIT ? "q: d h Q Esc" : p->title);
         return;
     }
     snprintf(head, sizeof head, "%s", p->kind == PROMPT_COMMAND ? ":" : p->kind == PROMPT_FILTER ? "/" : p->title);
     if (head[1]) text_add(head, sizeof head, ": ");
     int x = r.x + 1 + put(&a->canvas, r.y, r.x + 1, r.w / 2, ROLE_KEY, head);
-    const char *text = buf_cstr(&p->text);
+    text_mask_keys(text, sizeof text, buf_cstr(&p->text));
     int room = r.x + r.w - x - 1, over = text_width(text) - room, cells;
-    if (over > 0) text += text_prefix(text, over, &cells); /* the end of a long line is what is being typed */
-    x += put(&a->canvas, r.y, x, room, ROLE_STRONG, text);
+    /* The end of a long line is what is being typed. */
+    x += put(&a->canvas, r.y, x, room, ROLE_STRONG, over > 0 ? text + text_prefix(text, over, &cells) : text);
     put_cursor(&a->canvas, r.y, x, true);
 }
 
@@ -279,55 +135,69 @@ static void accept(struct app *a)
     prompt_close(a);
 }
 
-static void cancel(struct app *a)
+static void dismiss(struct app *a)
 {
     char *f = app_view(a)->filter ? app_view(a)->filter(a) : NULL;
     if (a->prompt.kind == PROMPT_FILTER && f) memcpy(f, a->prompt.before, FILTER_MAX);
     prompt_close(a);
 }
 
-/* One-key questions: everything but the named letters means no. */
-static void answer(struct app *a, uint32_t key)
+static void yes(struct app *a)
 {
-    enum prompt_kind kind = a->prompt.kind;
-    uint64_t number = a->prompt.number;
-    if (kind == ASK_QUIT) {
-        if (key != 'd' && key != 'h' && key != 'Q' && key != K_ESC && key != K_ENTER && key != 'n' && key != 'q')
-            return;
-        prompt_close(a);
-        if (key == 'd') (void)app_post(a, CMD_DRAIN, "", NULL, 0, 0);
-        if (key == 'Q') (void)app_post(a, CMD_QUIT, "", NULL, 0, 0);
-        if (key == 'h') a->hide_asked = true;
-        return;
-    }
-    bool yes = key == 'y';
-    if (yes && kind == ASK_DELETE) keys_delete_now(a);
+    struct prompt asked = a->prompt;
+    if (asked.kind == ASK_DELETE) keys_delete_now(a);
+    if (asked.kind == ASK_OTHER_REGION) keys_test_other_region(a);
     prompt_close(a);
-    if (yes && kind == ASK_CANCEL) (void)app_post(a, CMD_REQUEST_CANCEL, "", NULL, number, 0);
-    if (yes && kind == ASK_TEST_ALL) keys_test_all(a, "all", true);
+    if (asked.kind == ASK_CANCEL) (void)app_post(a, CMD_REQUEST_CANCEL, "", NULL, asked.number, 0);
+    if (asked.kind == ASK_TEST_ALL) keys_test_all(a, "all", true);
 }
 
-void prompt_key(struct app *a, uint32_t key)
+/* Leaving the program, from its dialog. */
+static void leave(struct app *a, enum action act)
+{
+    prompt_close(a);
+    if (act == ACT_DRAIN) (void)app_post(a, CMD_DRAIN, "", NULL, 0, 0);
+    if (act == ACT_QUIT_NOW) (void)app_post(a, CMD_QUIT, "", NULL, 0, 0);
+    if (act == ACT_HIDE) a->hide_asked = true;
+}
+
+static void clear_line(struct buf *text)
+{
+    if (text->data) wipe(text->data, text->len);
+    buf_reset(text);
+}
+
+static void prompt_act(struct app *a, enum action act)
 {
     struct prompt *p = &a->prompt;
-    if (p->kind >= ASK_CANCEL) {
-        answer(a, key);
-        return;
-    }
-    switch (key) {
-    case K_ESC: cancel(a); return;
-    case K_ENTER: accept(a); return;
-    case K_BACKSPACE: drop_last(&p->text); break;
-    case CTRL_KEY('u'):
-        wipe(p->text.data ? p->text.data : (char *)p->before, p->text.data ? p->text.len : 0);
-        buf_reset(&p->text);
-        break;
-    case K_TAB:
-        if (p->kind == PROMPT_COMMAND) app_command_complete(&p->text);
-        break;
-    default: type(a, key);
+    if (p->kind == ASK_COLUMNS && columns_act(a, act)) return;
+    switch (act) {
+    case ACT_ACCEPT: accept(a); return;
+    case ACT_DISMISS: dismiss(a); return;
+    case ACT_YES: yes(a); return;
+    case ACT_DRAIN:
+    case ACT_QUIT_NOW:
+    case ACT_HIDE: leave(a, act); return;
+    case ACT_ERASE: drop_last(&p->text); break;
+    case ACT_CLEAR_LINE: clear_line(&p->text); break;
+    case ACT_COMPLETE: app_command_complete(&p->text); break;
+    default: break;
     }
     if (p->kind == PROMPT_FILTER) take_filter(a);
+}
+
+/* A question takes everything but its letters for a no; a line takes everything but its keys for text. */
+void prompt_key(struct app *a, uint32_t key)
+{
+    const struct binding *b = binding_find(prompt_mode(a), key);
+    if (b) {
+        prompt_act(a, b->action);
+    } else if (prompt_mode(a) == MODE_YES_NO) {
+        prompt_close(a);
+    } else if (prompt_mode(a) <= MODE_ADD) {
+        type(a, key);
+        if (a->prompt.kind == PROMPT_FILTER) take_filter(a);
+    }
 }
 
 void prompt_paste(struct app *a, const struct event *e)
@@ -339,7 +209,7 @@ void prompt_paste(struct app *a, const struct event *e)
         if (e->paste_cut || a->prompt.text.failed) app_say(a, TOAST_WARN, MSG_T_TOO_LONG);
         return;
     }
-    if (a->prompt.kind >= ASK_CANCEL || !str_split(&rest, '\n', &line)) return;
+    if (prompt_mode(a) > MODE_ADD || !str_split(&rest, '\n', &line)) return;
     buf_add_str(&a->prompt.text, str_trim(line)); /* one line into a line */
     if (a->prompt.kind == PROMPT_FILTER) take_filter(a);
 }

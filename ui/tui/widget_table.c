@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "ui/tui/text.h"
 
-enum { PREFIX_CELLS = 4 /* "> * " */, WEIGHTY = 5 };
+enum { PREFIX_CELLS = 4 /* "> * " */, PREFIX_PLAIN = 2 /* "> " */, WEIGHTY = 5 };
 
 void table_init(struct table *t, const struct table_spec *spec, void *arg)
 {
@@ -25,24 +25,38 @@ void table_free(struct table *t)
     free(t->marks);
 }
 
-bool filter_matches(const char *filter, const char *text)
+struct row_source {
+    struct table *t;
+    const void *row;
+};
+
+/* In the language of the screen, and in English for filters that were written once and kept. */
+static bool row_field(void *arg, struct str name, char *out, size_t size)
 {
-    struct str rest = str_of(filter), word;
-    while (str_split(&rest, ' ', &word)) {
-        bool negative = word.n > 1 && word.p[0] == '!';
-        char needle[FILTER_MAX];
-        if (negative) word.p++, word.n--;
-        if (!word.n) continue;
-        str_copy(needle, sizeof needle, word);
-        for (char *c = needle; *c; c++) *c = ascii_lower(*c);
-        if (str_icontains(str_of(text), needle) == negative) return false;
+    const struct row_source *s = arg;
+    const struct table_spec *spec = s->t->spec;
+    enum lang shown = lang_now();
+    for (size_t i = 0; i < spec->column_count; i++) {
+        struct cell c = {.text = ""};
+        if (!spec->columns[i].field || !str_ieq(name, str_of(spec->columns[i].field))) continue;
+        spec->cell(s->t->arg, s->row, i, &c);
+        str_copy(out, size, str_of(c.text));
+        if (shown == LANG_EN) return true;
+        lang_set(LANG_EN);
+        c.text[0] = '\0';
+        spec->cell(s->t->arg, s->row, i, &c);
+        lang_set(shown);
+        text_add(out, size, "\n");
+        text_add(out, size, c.text);
+        return true;
     }
-    return true;
+    return false;
 }
 
 static bool passes(struct table *t, const void *row)
 {
-    char all[2048] = "";
+    char all[FILTER_TEXT] = "";
+    struct row_source source = {t, row};
     if (t->spec->shown && !t->spec->shown(t->arg, row)) return false;
     if (!t->filter[0]) return true;
     for (size_t i = 0; i < t->spec->column_count; i++) {
@@ -51,7 +65,8 @@ static bool passes(struct table *t, const void *row)
         text_add(all, sizeof all, c.text);
         text_add(all, sizeof all, "\n");
     }
-    return filter_matches(t->filter, all);
+    const struct filter_source in = {all, row_field, &source};
+    return filter_matches_row(t->filter, &in);
 }
 
 static int by_column(const void *a, const void *b, void *arg)
@@ -157,10 +172,12 @@ static size_t heaviest(const struct column *columns, size_t count, const int *wi
     return worst;
 }
 
-void table_widths(const struct column *columns, size_t count, int w, int *widths)
+void table_widths(const struct column *columns, size_t count, uint32_t hidden, int w, int *widths)
 {
-    int used = PREFIX_CELLS - 1, nice = 0;
+    int used = -1, nice = 0;
     for (size_t i = 0; i < count; i++) {
+        widths[i] = 0;
+        if (hidden & 1u << i) continue;
         used += (widths[i] = columns[i].width) + 1;
         nice = MAX(nice, columns[i].nice ? columns[i].nice - columns[i].width : 0);
     }
@@ -186,9 +203,14 @@ void table_widths(const struct column *columns, size_t count, int w, int *widths
     }
 }
 
+static int prefix_of(const struct table *t)
+{
+    return t->markable ? PREFIX_CELLS : PREFIX_PLAIN;
+}
+
 static void draw_header(const struct table *t, const struct canvas *c, struct rect r, const int *widths)
 {
-    int x = r.x + PREFIX_CELLS;
+    int x = r.x + prefix_of(t);
     put_pad(c, r.y, r.x, r.w, ROLE_DIM, "");
     for (size_t i = 0; i < t->spec->column_count; i++) {
         const struct column *col = &t->spec->columns[i];
@@ -204,12 +226,21 @@ static void draw_header(const struct table *t, const struct canvas *c, struct re
     }
 }
 
+/* Row `i` lies between the beginning of the open range and the cursor. */
+static bool in_range(const struct table *t, size_t i)
+{
+    size_t from = 0;
+    if (!t->range_from) return false;
+    while (from < t->count && t->ids[from] != t->range_from) from++;
+    return from < t->count && i >= MIN(from, t->at) && i <= MAX(from, t->at);
+}
+
 static void draw_row(const struct table *t, const struct canvas *c, struct rect r, size_t i, const int *widths, bool on)
 {
     const void *row = t->order[i];
-    int x = r.x + PREFIX_CELLS;
+    int x = r.x + prefix_of(t);
     put(c, r.y, r.x, 1, ROLE_STRONG, on ? ">" : " ");
-    if (t->markable && table_is_marked(t, t->ids[i])) put(c, r.y, r.x + 2, 1, ROLE_WARN, "*");
+    if (t->markable && (table_is_marked(t, t->ids[i]) || in_range(t, i))) put(c, r.y, r.x + 2, 1, ROLE_WARN, "*");
     for (size_t k = 0; k < t->spec->column_count; k++) {
         if (!widths[k]) continue;
         struct cell cell = {.text = "", .role = ROLE_NORMAL};
@@ -223,9 +254,12 @@ static void draw_row(const struct table *t, const struct canvas *c, struct rect 
 
 void table_draw(struct table *t, const struct canvas *c, struct rect r, bool focused)
 {
-    int widths[32] = {0};
+    int widths[COLUMNS_MAX] = {0};
     if (r.h < 1 || r.w < 1) return;
-    table_widths(t->spec->columns, t->spec->column_count, r.w, widths);
+    table_widths(t->spec->columns, t->spec->column_count, t->hidden, r.w - prefix_of(t), widths);
+    t->drawn = 0;
+    for (size_t i = 0; i < t->spec->column_count; i++)
+        if (widths[i]) t->drawn |= 1u << i;
     draw_header(t, c, (struct rect){r.y, r.x, 1, r.w}, widths);
     int page = r.h - 1;
     t->rows = (struct rect){r.y + 1, r.x, page, r.w};
@@ -258,6 +292,14 @@ bool table_is_marked(const struct table *t, uint64_t id)
 void table_clear_marks(struct table *t)
 {
     t->mark_count = 0;
+    t->range_from = 0;
+}
+
+size_t table_marked(const struct table *t)
+{
+    size_t n = t->mark_count;
+    for (size_t i = 0; t->range_from && i < t->count; i++) n += in_range(t, i) && !table_is_marked(t, t->ids[i]);
+    return n;
 }
 
 static void set_mark(struct table *t, uint64_t id, bool on)
@@ -282,6 +324,19 @@ static void mark_all(struct table *t)
     for (size_t i = 0; i < t->count; i++) set_mark(t, t->ids[i], !all);
 }
 
+/* The first press begins a range at the cursor, the second marks it. */
+static void range(struct table *t)
+{
+    if (!t->markable || !t->count) return;
+    if (!t->range_from) {
+        t->range_from = t->selected;
+        return;
+    }
+    for (size_t i = 0; i < t->count; i++)
+        if (in_range(t, i)) set_mark(t, t->ids[i], true);
+    t->range_from = 0;
+}
+
 static void move_to(struct table *t, int64_t to, mono_t now)
 {
     t->hold_until = mono_add(now, SORT_HOLD_MS);
@@ -292,10 +347,15 @@ static void move_to(struct table *t, int64_t to, mono_t now)
     if (t->follow && t->at > 0) t->follow = false;
 }
 
+/* Only columns that can be seen, and none twice (the symbol stands for the state). */
 static void next_sort(struct table *t)
 {
-    if (!t->spec->compare) return;
-    t->sort = (t->sort + 1) % (int)t->spec->column_count;
+    size_t n = t->spec->column_count;
+    if (!t->spec->compare || n == 0) return;
+    for (size_t i = 0; i < n; i++) {
+        t->sort = (t->sort + 1) % (int)n;
+        if (t->spec->columns[t->sort].title != MSG_NONE && (t->drawn & 1u << t->sort || !t->drawn)) break;
+    }
     t->reverse = t->spec->columns[t->sort].right; /* numbers: the largest first */
     t->hold_until = (mono_t){0};
 }
@@ -322,6 +382,7 @@ bool table_action(struct table *t, enum action a, mono_t now)
         move_to(t, at + 1, now);
         return true;
     case ACT_MARK_ALL: mark_all(t); return true;
+    case ACT_RANGE: range(t); return true;
     default: return false;
     }
 }
@@ -343,4 +404,22 @@ void table_wheel(struct table *t, int rows, mono_t now)
 const char *table_sort_name(const struct table *t)
 {
     return t->sort < 0 ? "" : tr(t->spec->columns[t->sort].title);
+}
+
+void table_hidden_text(const struct table *t, char *out, size_t size)
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < t->spec->column_count; i++)
+        if (t->hidden & 1u << i) text_addf(out, size, "%s%s", out[0] ? "," : "", t->spec->columns[i].field);
+}
+
+void table_hide(struct table *t, const char *names)
+{
+    struct str rest = str_of(names), name;
+    t->hidden = 0;
+    while (str_split(&rest, ',', &name))
+        for (size_t i = 0; i < t->spec->column_count; i++) {
+            const struct column *c = &t->spec->columns[i];
+            if (c->field && c->priority > 1 && str_is(name, c->field)) t->hidden |= 1u << i;
+        }
 }

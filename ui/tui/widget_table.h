@@ -6,8 +6,9 @@
 #include "base/clock.h"
 #include "ui/tui/bindings.h"
 #include "ui/tui/draw.h"
+#include "ui/tui/filter.h"
 
-enum { CELL_MAX = 320, FILTER_MAX = 80, SORT_HOLD_MS = 5000 };
+enum { CELL_MAX = 320, SORT_HOLD_MS = 5000, COLUMNS_MAX = 32 };
 
 struct cell {
     char text[CELL_MAX];
@@ -21,6 +22,7 @@ struct column {
     short nice;     /* columns of a priority above 5 make room for this width; 0 none */
     short priority; /* 1 = never dropped, the largest goes first */
     bool right;
+    const char *field; /* its name in a filter and in the settings; NULL: cannot be hidden or asked for */
 };
 
 struct table_spec {
@@ -52,6 +54,9 @@ struct table {
     size_t count, room, total;
     uint64_t *marks;
     size_t mark_count, mark_room;
+    uint64_t range_from; /* where `v` began; 0 no range is open */
+    uint32_t hidden;     /* columns the user does not want, one bit each */
+    uint32_t drawn;      /* columns that had room at the last drawing */
     char filter[FILTER_MAX];
 };
 
@@ -61,7 +66,7 @@ void table_free(struct table *t);
 void table_arrange(struct table *t, mono_t now);
 /* Header and rows. `focused`: the selection is shown. */
 void table_draw(struct table *t, const struct canvas *c, struct rect r, bool focused);
-/* UP DOWN PAGE_* HALF_* FIRST LAST MARK MARK_ALL SORT SORT_BACK; false: not one of these. */
+/* UP DOWN PAGE_* HALF_* FIRST LAST MARK MARK_ALL RANGE SORT SORT_BACK; false: not one of these. */
 bool table_action(struct table *t, enum action a, mono_t now);
 bool table_click(struct table *t, int y, int x, mono_t now); /* selects; false: outside */
 void table_wheel(struct table *t, int rows, mono_t now);
@@ -70,9 +75,13 @@ bool table_is_marked(const struct table *t, uint64_t id);
 void table_clear_marks(struct table *t);
 const char *table_sort_name(const struct table *t); /* title of the column, "" none */
 
-/* Chooses columns for `w` cells: widths[i] = 0 leaves column i out. Pure. */
-void table_widths(const struct column *columns, size_t count, int w, int *widths);
-/* Plain words, all must occur (ASCII case ignored); "!word" must not. Pure. */
-bool filter_matches(const char *filter, const char *text);
+/* Rows between the beginning of an open range and the cursor count as marked. */
+size_t table_marked(const struct table *t);
+/* Hidden columns as "label,trend", and back; unknown names are ignored. */
+void table_hidden_text(const struct table *t, char *out, size_t size);
+void table_hide(struct table *t, const char *names);
+
+/* Chooses columns for `w` cells: widths[i] = 0 leaves column i out, as do bits of `hidden`. Pure. */
+void table_widths(const struct column *columns, size_t count, uint32_t hidden, int w, int *widths);
 
 #endif

@@ -1,0 +1,82 @@
+/* Keys: the detail of one key. */
+#include "ui/tui/app.h"
+#include "ui/tui/text.h"
+
+static void draw_cooldowns(struct app *a, struct rect *r, const struct key_view *k)
+{
+    char line[400], model[300];
+    if (k->cooldown_count == 0) view_line(a, r, ROLE_DIM, tr(MSG_D_NO_COOLDOWN));
+    for (size_t i = 0; i < k->cooldown_count && i < ARRAY_LEN(k->cooldowns); i++) {
+        const struct key_cooldown_view *c = &k->cooldowns[i];
+        snprintf(model, sizeof model, "%s", c->model[0] ? c->model : tr(MSG_D_ALL_MODELS));
+        tr_with(line, sizeof line, MSG_D_COOLDOWN, num_span(c->ms_left - view_elapsed(a)).s, model,
+                verdict_sentence(c->reason), NULL);
+        view_line(a, r, ROLE_WARN, line);
+    }
+    if (k->cooldown_count > ARRAY_LEN(k->cooldowns))
+        view_line(
+            a, r, ROLE_DIM,
+            tr_with(line, sizeof line, MSG_D_MORE, num_plain(k->cooldown_count - ARRAY_LEN(k->cooldowns)).s, NULL));
+}
+
+static void draw_last_error(struct app *a, struct rect *r, const struct key_view *k)
+{
+    char line[500], when[24], status[16], code[24];
+    if (k->last_error.at.ms == 0) {
+        view_line(a, r, ROLE_DIM, tr(MSG_D_NO_ERROR));
+        return;
+    }
+    wall_format_time(k->last_error.at, when, sizeof when);
+    snprintf(status, sizeof status, "%d", k->last_error.status);
+    snprintf(code, sizeof code, "%lld", (long long)k->last_error.code);
+    tr_with(line, sizeof line, MSG_D_LAST_ERROR, when, k->last_error.status ? status : "-",
+            k->last_error.code ? code : "-", verdict_sentence(k->last_error.verdict), NULL);
+    view_line(a, r, ROLE_WARN, line);
+    if (k->last_error.message[0]) {
+        snprintf(line, sizeof line, "\"%s\"", k->last_error.message);
+        view_wrap(a, r, ROLE_WARN, line);
+    }
+}
+
+void keys_draw_detail(struct app *a, struct rect r)
+{
+    char line[400], part[200], part2[200];
+    const struct snap_key *s = table_selected(&a->keys);
+    view_key_name(a, s ? s->view.id : "", part, sizeof part);
+    tr_with(line, sizeof line, MSG_SEC_DETAIL, part, NULL);
+    put_bar(&a->canvas, r.y, r.x, r.w, line, tr(MSG_ESC_CLOSES));
+    r.y++, r.h--;
+    if (!s) return;
+    const struct key_view *k = &s->view;
+    tr_with(line, sizeof line, MSG_D_CLASS, tr(view_class_word(k->class)),
+            k->class_evidence[0] ? k->class_evidence : "-", tr(view_state_word(k->state)), num_plain(k->in_flight).s,
+            NULL);
+    view_line(a, &r, ROLE_NORMAL, line);
+    view_balance(a, k, part, sizeof part);
+    if (k->balance_at.ms && k->balance_origin != BALANCE_UNKNOWN) {
+        view_ago(a, k->balance_at, part2, sizeof part2);
+        text_addf(part, sizeof part, " (%s)", part2);
+    }
+    view_line(a, &r, ROLE_NORMAL,
+              tr_with(line, sizeof line, MSG_D_BALANCE, part,
+                      a->privacy      ? "****"
+                      : k->account[0] ? k->account
+                                      : "-",
+                      NULL));
+    tr_with(line, sizeof line, MSG_D_TRIES, num_grouped(k->ok).s, num_grouped(k->failed).s, num_grouped(k->limited).s,
+            num_si(s->meter.rates.rpm).s, num_si(s->meter.rates.tpm).s, num_si(s->meter.rates.rpd).s,
+            num_si(s->meter.rates.tpd).s, NULL);
+    view_line(a, &r, ROLE_NORMAL, line);
+    view_ago(a, k->used_at, part, sizeof part);
+    view_ago(a, k->tested_at, part2, sizeof part2);
+    tr_with(line, sizeof line, MSG_D_USED, part, part2, num_seconds(s->meter.ttft_ms).s, NULL);
+    view_line(a, &r, ROLE_NORMAL, line);
+    tr_with(line, sizeof line, k->from_file ? MSG_D_ORIGIN : MSG_D_RUNTIME,
+            a->privacy     ? "****"
+            : k->from_file ? k->origin
+                           : a->snap->state_dir,
+            NULL);
+    view_line(a, &r, ROLE_DIM, line);
+    draw_last_error(a, &r, k);
+    draw_cooldowns(a, &r, k);
+}
