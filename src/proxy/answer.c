@@ -71,6 +71,10 @@ static long long retry_seconds(int64_t ms)
 void answer_error(struct exchange *e, enum error_code code, const char *message, int64_t retry_after_ms,
                   enum end_reason end)
 {
+    if (e->part.of) {
+        part_tell(e, &(struct part_answer){false, e->last_verdict, code, message, retry_after_ms, end});
+        return;
+    }
     struct buf headers = BUF_INIT(16384), body = BUF_INIT(65536);
     const struct upstream_error *from = e->tries ? &e->last_error : NULL;
     error_headers(&headers, code);
@@ -238,6 +242,11 @@ void answer_whole(struct exchange *e, enum verdict v)
     struct buf headers = BUF_INIT(32768), enriched = BUF_INIT(65536);
     struct str body = buf_str(&e->gate_bytes);
     attempt_end(e, v);
+    if (e->part.of) {
+        enum end_reason end = v == VERDICT_OK ? END_OK : END_CLIENT_ERROR;
+        part_tell(e, &(struct part_answer){.whole = true, .verdict = v, .end = end});
+        return;
+    }
     if (v != VERDICT_OK && wants_error_object(e)) {
         with_error_object(&enriched, e);
         buf_consume(&e->reply_headers, e->body_headers); /* they told of another body */

@@ -15,9 +15,10 @@ enum {
 
 /* Header lines of the client that the platform may see. Everything else (credentials, cookies, hop-by-hop fields,
  * forwarding fields) stays here. */
-static const struct str passed_up[] = {STR("Content-Type"),       STR("Accept"),     STR("anthropic-version"),
-                                       STR("anthropic-beta"),     STR("X-Trace-Id"), STR("traceparent"),
-                                       STR("X-Enable-Watermark"), STR("Range")};
+static const struct str passed_up[] = {
+    STR("Content-Type"), STR("Accept"),     STR("anthropic-version"), STR("anthropic-beta"),
+    STR("Range"),        STR("X-Trace-Id"), STR("traceparent"),       STR("X-Enable-Watermark")};
+enum { PASSED_BY_PARTS = 5 }; /* from here on they go up with a part too: its body is not the client's */
 /* Header lines of the platform that the client may see: about the body, and others. */
 static const struct str passed_with_body[] = {STR("content-type"), STR("content-encoding"), STR("content-disposition"),
                                               STR("content-range")};
@@ -79,18 +80,27 @@ static char *put(char *to, struct str s)
     return to + s.n;
 }
 
+/* A part sends JSON of ours to a path of ours. */
+static void headers_of_part(struct str values[], struct str *query)
+{
+    for (size_t i = 0; i < PASSED_BY_PARTS; i++) values[i] = (struct str){NULL, 0};
+    values[0] = STR("application/json");
+    *query = (struct str){NULL, 0};
+}
+
 static void write_request(struct exchange *e, struct request_text *r)
 {
-    const struct head *h = conn_head(e->conn);
+    const struct head *h = conn_head(e->part.of ? e->part.of->conn : e->conn);
     struct str values[ARRAY_LEN(passed_up)] = {{NULL, 0}}, base = str_of(e->conf->api_url),
-               path = str_of(e->route.path);
-    size_t need = collect_headers(h, values) + base.n + path.n + h->query.n + 3;
+               path = str_of(e->route.path), query = h->query;
+    size_t need = collect_headers(h, values) + sizeof "Content-Type: application/json" + base.n + path.n + query.n + 3;
+    if (e->part.of) headers_of_part(values, &query);
     struct proxy *p = e->p;
     if (need > p->scratch_room) p->scratch = xrealloc(p->scratch, p->scratch_room = MAX(need, (size_t)4096), 1);
     char *at = p->scratch;
     *r = (struct request_text){.url = at};
     at = put(put(put(at, base), STR("/")), path);
-    if (h->query.n) at = put(put(at, STR("?")), h->query);
+    if (query.n) at = put(put(at, STR("?")), query);
     *at++ = '\0';
     for (size_t i = 0; i < ARRAY_LEN(passed_up); i++) {
         if (!values[i].n) continue;
@@ -307,6 +317,8 @@ static void on_head(void *arg, const struct call_head *h)
     bool success = h->status >= 200 && h->status < 300;
     if (h->status >= 300 && h->status < 400 && h->status != 304) {
         attempt_failed(e, VERDICT_REDIRECT);
+    } else if (e->part.of) {
+        e->gate = GATE_BODY;
     } else if (success && type_is(h->content_type, "text/event-stream")) {
         e->gate = GATE_EVENT;
         e->is_stream = true;
@@ -364,11 +376,21 @@ static void no_memory(struct exchange *e)
                  END_UPSTREAM_ERROR);
 }
 
+static void part_too_large(struct exchange *e)
+{
+    attempt_end(e, VERDICT_GARBAGE);
+    answer_error(e, ERR_upstream_garbage, "the platform's answer is far larger than a list of pictures", 0,
+                 END_UPSTREAM_ERROR);
+}
+
 static bool collect(struct exchange *e, struct str data)
 {
     bool stream = e->gate == GATE_EVENT;
     if (!buf_add_str(&e->gate_bytes, data)) {
-        no_memory(e);
+        if (e->part.of && e->gate_bytes.len + data.n > PART_BYTES)
+            part_too_large(e);
+        else
+            no_memory(e);
         return true;
     }
     e->last_data = loop_now(e->p->loop);
@@ -381,7 +403,7 @@ static bool collect(struct exchange *e, struct str data)
     } else {
         tap_body(&e->tap, data);
         exchange_timer_arm(e);
-        if (e->gate_bytes.len >= GATE_BYTES)
+        if (e->gate_bytes.len >= GATE_BYTES && !e->part.of)
             gate_decide(e, verdict_of_answer(e->status, e->body_is_text, buf_str(&e->gate_bytes), &e->last_error));
     }
     return !e->paused;

@@ -5,7 +5,8 @@
  *                                            +--- BACKOFF <---+      a try failed before the gate opened
  *
  * exchange.c is the life: creation, steps, picking a key, the timer, the end of memory. attempt.c runs one try
- * upstream, answer.c speaks to the client, settle.c counts.
+ * upstream, answer.c speaks to the client, settle.c counts. A request that needs several calls is served by parts:
+ * exchanges without a client, which begin at PICK and answer the request instead (part.c).
  *
  * Invariants:
  *  - `conn` is set exactly while the client's request is open; whoever completes the reply sets it to NULL.
@@ -37,11 +38,12 @@ static const unsigned may_enter_from[STEP_COUNT] = {
     [STEP_READ_BODY] = FROM(ADMIT),
     [STEP_SCAN] = FROM(READ_BODY),
     [STEP_WAIT] = FROM(PICK),
-    [STEP_PICK] = FROM(SCAN) | FROM(WAIT) | FROM(BACKOFF) | FROM(SEND) | FROM(AWAIT),
+    [STEP_PICK] = FROM(ADMIT) /* a part */ | FROM(SCAN) | FROM(WAIT) | FROM(BACKOFF) | FROM(SEND) | FROM(AWAIT),
     [STEP_SEND] = FROM(PICK),
     [STEP_AWAIT] = FROM(SEND),
     [STEP_BACKOFF] = FROM(SEND) | FROM(AWAIT),
-    [STEP_STREAM] = FROM(AWAIT) | FROM(SEND),
+    [STEP_PARTS] = FROM(SCAN),
+    [STEP_STREAM] = FROM(AWAIT) | FROM(SEND) | FROM(PARTS),
     [STEP_SETTLE] = ~0u & ~FROM(SETTLE) & ~FROM(GONE),
     [STEP_GONE] = FROM(SETTLE),
 };
@@ -82,37 +84,63 @@ static void set_request_id(struct exchange *e, const struct head *h)
         snprintf(e->request_id, sizeof e->request_id, "sf-%08x-%llx", e->p->instance, (unsigned long long)e->id);
 }
 
-static struct exchange *exchange_new(struct proxy *p, struct conn *c, const struct head *h, const struct route *route,
-                                     const char *client)
+/* What every exchange begins with; one reference of `conf` is taken. */
+static struct exchange *exchange_new(struct proxy *p, struct conf *conf, const char *path, size_t answer_max)
 {
     struct exchange *e = take_spare(p);
     e->magic = EXCHANGE_MAGIC;
     e->p = p;
     e->id = p->next_id;
     p->next_id += ID_STEP;
+    e->conf = conf_get(conf);
+    e->route.path = xstrdup(path);
+    buf_init(&e->gate_bytes, answer_max);
+    buf_init(&e->reply_headers, 16384);
+    tap_init(&e->tap);
+    e->budget = (struct retry_budget){.max_refusals = (unsigned)conf->upstream_max_refusals,
+                                      .max_attempts = (unsigned)conf->upstream_max_attempts,
+                                      .retry_stalls = conf->upstream_retry_stalls};
+    list_init(&e->node);
+    list_init(&e->wait_node);
+    exchange_step(e, STEP_ADMIT);
+    return e;
+}
+
+static struct exchange *exchange_of_client(struct proxy *p, struct conn *c, const struct head *h,
+                                           const struct route *route, const char *client)
+{
+    struct exchange *e = exchange_new(p, p->conf, route->path, 2 * GATE_BYTES);
     e->conn = c;
-    e->conf = conf_get(p->conf);
     e->route.kind = route->kind;
     e->route.body = route->body;
     e->route.dialect = route->dialect;
     e->route.upload = route->upload;
-    e->route.path = xstrdup(route->path);
+    e->budget.refusals_only = route->kind == ROUTE_KIND_FORWARD;
     str_copy(e->client, sizeof e->client, str_of(client));
+    str_copy(e->method, sizeof e->method, h->method);
+    set_request_id(e, h);
     e->begun = loop_now(p->loop);
     e->begun_wall = wall_now();
-    buf_init(&e->gate_bytes, 2 * GATE_BYTES);
-    buf_init(&e->reply_headers, 16384);
-    tap_init(&e->tap);
-    e->budget = (struct retry_budget){.max_refusals = (unsigned)p->conf->upstream_max_refusals,
-                                      .max_attempts = (unsigned)p->conf->upstream_max_attempts,
-                                      .retry_stalls = p->conf->upstream_retry_stalls,
-                                      .refusals_only = route->kind == ROUTE_KIND_FORWARD};
     e->total_deadline = mono_add(e->begun, p->conf->upstream_total_timeout);
-    list_init(&e->wait_node);
     list_prepend(&p->live, &e->node);
-    set_request_id(e, h);
-    str_copy(e->method, sizeof e->method, h->method);
-    exchange_step(e, STEP_ADMIT);
+    return e;
+}
+
+struct exchange *exchange_new_part(struct exchange *of, const char *path)
+{
+    struct exchange *e = exchange_new(of->p, of->conf, path, PART_BYTES);
+    e->route.kind = of->route.kind;
+    e->route.body = BODY_JSON;
+    e->route.dialect = of->route.dialect;
+    str_copy(e->client, sizeof e->client, str_of(of->client));
+    str_copy(e->method, sizeof e->method, STR("POST"));
+    snprintf(e->request_id, sizeof e->request_id, "%s", of->request_id);
+    e->scan = of->scan;
+    e->scan.stream = false;
+    e->model_known = of->model_known;
+    e->begun = of->begun;
+    e->begun_wall = of->begun_wall;
+    e->total_deadline = of->total_deadline;
     return e;
 }
 
@@ -149,7 +177,7 @@ void exchange_on_head(struct proxy *p, struct conn *c, const struct head *h, con
                            "Retry-After: 1\r\n");
         return;
     }
-    struct exchange *e = exchange_new(p, c, h, route, client);
+    struct exchange *e = exchange_of_client(p, c, h, route, client);
     e->client_counted = most > 0;
     conn_set_user(c, e);
     exchange_step(e, STEP_READ_BODY);
@@ -254,6 +282,23 @@ static void wait_for_key(struct exchange *e, const struct pick *pick)
     exchange_timer_arm(e);
 }
 
+/* The parts of one request go to different keys as long as there are any: a limit of pictures per minute is small. */
+static bool acquire_apart(struct exchange *e, struct pick_ask ask, struct pick *pick)
+{
+    const struct exchange *of = e->part.of;
+    if (!of || e->ticket || !of->tried_count) return false;
+    ask.tried = of->tried;
+    ask.tried_count = of->tried_count;
+    ask.wait_ms = 0;
+    keypool_acquire(e->p->shared->pool, &ask, pick);
+    return pick->result == PICK_OK;
+}
+
+static void note_tried(struct exchange *e, uint32_t slot)
+{
+    if (e->tried_count < TRIED_MAX) e->tried[e->tried_count++] = slot;
+}
+
 static void acquire(struct exchange *e, struct pick *pick)
 {
     struct pick_ask ask = {.model = str_of(e->scan.model),
@@ -267,6 +312,7 @@ static void acquire(struct exchange *e, struct pick *pick)
                            .worker = e->p->worker_id,
                            .exchange = e->id,
                            .now = loop_now(e->p->loop)};
+    if (acquire_apart(e, ask, pick)) return;
     keypool_acquire(e->p->shared->pool, &ask, pick);
     e->ticket = ask.ticket = 0;
     if (pick->result != PICK_TRIED || verdict_kind(e->last_verdict) != KIND_ONCE) return;
@@ -299,7 +345,8 @@ void exchange_pick(struct exchange *e)
     if (pick.result == PICK_OK) {
         e->lease = pick.lease;
         e->trial = pick.lease.trial;
-        if (e->tried_count < TRIED_MAX) e->tried[e->tried_count++] = pick.lease.slot;
+        note_tried(e, pick.lease.slot);
+        if (e->part.of) note_tried(e->part.of, pick.lease.slot);
         attempt_start(e);
     } else if (pick.result == PICK_WAIT) {
         wait_for_key(e, &pick);

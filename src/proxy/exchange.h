@@ -14,7 +14,8 @@
 
 #define EXCHANGE_MAGIC 0x5f3c8e21u
 #define GATE_BYTES     (64 * 1024)
-#define ID_STEP        64 /* as many workers as there may be */
+#define ID_STEP        64            /* as many workers as there may be */
+#define PART_BYTES     (1024 * 1024) /* most bytes of the answer to a part */
 
 enum gate {
     GATE_NONE,  /* no head yet */
@@ -22,6 +23,23 @@ enum gate {
     GATE_BODY,  /* anything else that is text: wait for 64 KiB or the end */
     GATE_OPEN,  /* bytes go to the client; nothing can be retried any more */
     GATE_DROP,  /* judged and refused: what still comes is dropped */
+};
+
+/* What a part was told: the platform's whole answer, or the error a client would have got. */
+struct part_answer {
+    bool whole;           /* the answer stands in the part's gate_bytes; `verdict` is OK or final */
+    enum verdict verdict; /* of the last try */
+    enum error_code code;
+    const char *message;
+    int64_t retry_after_ms;
+    enum end_reason end;
+};
+
+/* How an exchange belongs to another one (part.c). */
+struct part {
+    struct exchange *of; /* NULL: an ordinary request */
+    void (*done)(void *arg, const struct part_answer *a);
+    void *arg;
 };
 
 struct exchange {
@@ -36,6 +54,7 @@ struct exchange {
     uint64_t id;
     char request_id[129]; /* ours, or the client's when it is safe */
     struct conn *conn;    /* NULL once the client is gone or the reply is complete */
+    struct part part;     /* set: it has no client, it answers the request it is a part of */
     struct conf *conf;    /* the configuration this request began with */
     struct {
         enum route_kind kind;
@@ -150,6 +169,21 @@ void attempt_end(struct exchange *e, enum verdict v);
 void attempt_failed(struct exchange *e, enum verdict v);
 void attempt_on_timer(struct exchange *e, mono_t now);
 void attempt_drained(struct exchange *e);
+
+/* part.c: exchanges without a client */
+struct exchange *exchange_new_part(struct exchange *of, const char *path); /* exchange.c */
+/* A call to `path` for the request `of`, with the JSON body (one more reference is taken). done(arg, answer) runs
+ * exactly once, perhaps before part_go() returns, unless part_give_up() comes first; the part is settled by then, but
+ * stays readable to the end of the turn. */
+struct exchange *part_new(struct exchange *of, const char *path, struct body *body,
+                          void (*done)(void *arg, const struct part_answer *a), void *arg);
+void part_go(struct exchange *part);
+void part_give_up(struct exchange *part, enum end_reason end);
+/* For answer.c and settle.c. */
+void part_tell(struct exchange *part, const struct part_answer *a);
+void part_settled(struct exchange *part);
+/* The request gives its client the answer that this part of it got. */
+void part_answer_client(struct exchange *part, const struct part_answer *a);
 
 /* answer.c: towards the client */
 void answer_error(struct exchange *e, enum error_code code, const char *message, int64_t retry_after_ms,

@@ -57,7 +57,7 @@ bool settle_take_overflow(struct proxy *p, struct record *out)
 
 static void fill_who(const struct exchange *e, struct record *r)
 {
-    r->id = e->id;
+    r->id = e->part.of ? e->part.of->id : e->id;
     r->wall = e->begun_wall;
     r->at = loop_now(e->p->loop);
     str_copy(r->model, sizeof r->model, str_of(e->scan.model));
@@ -137,6 +137,7 @@ void settle(struct exchange *e, enum end_reason end)
         put(e, RECORD_DONE, count_done);
         atomic_fetch_sub_explicit(&p->in_flight, 1, memory_order_relaxed);
     }
+    if (e->part.of) part_settled(e);
     list_remove(&e->wait_node);
     body_put(e->body);
     e->body = NULL;

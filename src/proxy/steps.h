@@ -12,6 +12,7 @@
     STEP(SEND, "send", "connecting and sending the request")                                                           \
     STEP(AWAIT, "await", "sent; no complete head, or an answer that is still being judged")                            \
     STEP(BACKOFF, "backoff", "between two tries")                                                                      \
+    STEP(PARTS, "parts", "served by several calls: its parts go through the steps from pick on")                       \
     STEP(STREAM, "stream", "the gate is open: bytes go to the client")                                                 \
     STEP(SETTLE, "settle", "over; being counted")                                                                      \
     STEP(GONE, "gone", "counted; memory goes back at the end of the turn")
