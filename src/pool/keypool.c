@@ -150,11 +150,12 @@ static void hand_out(struct keypool *p, struct key *k, const struct pick_ask *as
 {
     struct account *a = &p->accounts[k->account];
     struct cell *cell = NULL; /* a test is no use of a model */
-    if (!ask->ignore_state) cell = cells_get(&p->cells, k->account, &a->cells, q->hash, q->model, ask->now);
+    bool counts = !ask->ignore_state && !ask->own_call;
+    if (counts) cell = cells_get(&p->cells, k->account, &a->cells, q->hash, q->model, ask->now);
     struct limit *limits[3];
     size_t n = pool_scopes(a, q, limits);
     *l = (struct lease){.slot = k->slot, .seq = ++p->seq, .auth = k->auth, .cell = -1, .account = k->account};
-    l->test = ask->ignore_state;
+    l->test = !counts;
     struct lane *lane = l->test ? NULL : lanes_get(&p->lanes, q->hash, q->model, ask->now);
     l->lane = lane ? (int32_t)(lane - p->lanes.at) : -1;
     if (lane) lane->leases++;
@@ -199,7 +200,8 @@ static int64_t account_of(struct keypool *p, const struct key_owner *o)
 /* Others of the model were here before. */
 static bool must_queue(const struct keypool *p, const struct lane *lane, const struct pick_ask *ask)
 {
-    if (!lane || list_empty(&lane->waiters) || ask->only_key || ask->owner || ask->ignore_state) return false;
+    if (!lane || list_empty(&lane->waiters) || ask->only_key || ask->owner) return false;
+    if (ask->ignore_state || ask->own_call) return false;
     return !ask->ticket || !lanes_is_first(&p->lanes, ask->ticket);
 }
 

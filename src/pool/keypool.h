@@ -55,11 +55,12 @@ struct lease {
     const char *auth; /* "Authorization: Bearer sk-..." : only for the upstream call */
     int32_t cell;     /* -1: the cell table is full */
     uint32_t account; /* the pool's own: where the lease was counted, even when the key moves meanwhile */
-    bool test;        /* from ignore_state: its return touches no counter, cooldown or class; keypool_test_end tells */
-    bool probe;       /* half-open: this request is the one let through */
-    bool trial;       /* the probe of an open breaker: when it fails its request is not under way, it is refused */
-    bool gated;       /* keypool_gate() was called */
-    int32_t lane;     /* the model's place among the lanes; -1 none */
+    bool test;    /* from ignore_state or own_call: its return touches no counter, cooldown or class; keypool_test_end
+                     tells */
+    bool probe;   /* half-open: this request is the one let through */
+    bool trial;   /* the probe of an open breaker: when it fails its request is not under way, it is refused */
+    bool gated;   /* keypool_gate() was called */
+    int32_t lane; /* the model's place among the lanes; -1 none */
 };
 
 /* An account in a form that survives a restart and a changed configuration: a key that was in it, and its name, "" when
@@ -76,6 +77,7 @@ struct pick_ask {
     const char *only_key;          /* key id: this one or none (tests); NULL = any */
     const struct key_owner *owner; /* keys of this account or none; it does not stand in line. NULL = any */
     bool ignore_state;             /* tests: OFF, BAD and cooling keys too */
+    bool own_call; /* like a test its return touches nothing, but only a key that may serve now will do */
     enum model_cost cost;          /* by configuration; COST_UNKNOWN (0): as the catalogue says */
     bool under_way;                /* it had a try already: a breaker that opened meanwhile does not stop it */
     /* Waiting. Every result but PICK_WAIT makes the ticket void. */

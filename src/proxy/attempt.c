@@ -32,11 +32,6 @@ struct request_text {
     size_t count;
 };
 
-char *attempt_url(const struct conf *c, const char *path, struct str query)
-{
-    return query.n ? xasprintf("%s/%s?%.*s", c->api_url, path, STR_ARG(query)) : xasprintf("%s/%s", c->api_url, path);
-}
-
 /* What Connection names is meant for us alone. */
 static bool is_hop_by_hop(const struct head *h, struct str name)
 {

@@ -130,8 +130,8 @@ struct proxy {
     struct list waiting; /* struct exchange.wait_node: for addresses */
     struct list in_line; /* struct exchange.wait_node: for keys */
     struct list dead;    /* struct exchange.node: settled, freed at the end of the turn */
-    struct list probes;
-    struct list locals; /* struct local_call.node: being answered */
+    struct list fetches; /* struct fetch.node */
+    struct list locals;  /* struct local_call.node: being answered */
     struct loop_task bury_task;
     char *scratch; /* text of the request being started */
     size_t scratch_room;
@@ -217,11 +217,6 @@ void local_on_gone(struct proxy *p, struct conn *c);
 void local_free_all(struct proxy *p);
 /* An error of ours on a client's route: in the clients' shape, with CORS headers. */
 void local_refuse(struct local_call *lc, enum error_code code, const char *message);
-
-/* probe.c */
-void probe_free_all(struct proxy *p);
-/* Header lines and URL towards the platform. */
-char *attempt_url(const struct conf *c, const char *path, struct str query);
 
 /* What conn_user() points to: the first member tells an exchange from a local call. */
 #define LOCAL_MAGIC 0x10ca1ca1u

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "proxy/exchange.h"
+#include "proxy/fetch.h"
 
 enum { RING_RECORDS = 2048 };
 
@@ -197,7 +198,7 @@ struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned wo
     p->conf = conf;
     p->next_id = ID_STEP + worker_id;
     p->instance = (uint32_t)random_u64();
-    struct list *lists[] = {&p->live, &p->waiting, &p->in_line, &p->dead, &p->probes, &p->locals, &p->overflow};
+    struct list *lists[] = {&p->live, &p->waiting, &p->in_line, &p->dead, &p->fetches, &p->locals, &p->overflow};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) list_init(lists[i]);
     ring_init(&p->records, RING_RECORDS, sizeof(struct record));
     loop_timer_init(&p->overflow_timer, l, flush_overflow, p);
@@ -209,7 +210,7 @@ struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned wo
 void proxy_shutdown(struct proxy *p)
 {
     proxy_kill_all(p, "sfproxy is shutting down");
-    probe_free_all(p);
+    fetch_end_all(p);
     server_free(p->server);
     local_free_all(p);
     upstream_free(p->upstream);
