@@ -77,9 +77,9 @@ struct pick_ask {
     const char *only_key;          /* key id: this one or none (tests); NULL = any */
     const struct key_owner *owner; /* keys of this account or none; it does not stand in line. NULL = any */
     bool ignore_state;             /* tests: OFF, BAD and cooling keys too */
-    bool own_call; /* like a test its return touches nothing, but only a key that may serve now will do */
-    enum model_cost cost;          /* by configuration; COST_UNKNOWN (0): as the catalogue says */
-    bool under_way;                /* it had a try already: a breaker that opened meanwhile does not stop it */
+    bool own_call;        /* like a test its return touches nothing, but only a key that may serve now will do */
+    enum model_cost cost; /* by configuration; COST_UNKNOWN (0): as the catalogue says */
+    bool under_way;       /* it had a try already: a breaker that opened meanwhile does not stop it */
     /* Waiting. Every result but PICK_WAIT makes the ticket void. */
     uint32_t ticket;  /* of the PICK_WAIT before; 0 none */
     int64_t wait_ms;  /* how long it may (still) wait for a key; 0 not at all */
