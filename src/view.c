@@ -123,6 +123,8 @@ static void describe_model(struct engine *g, struct snap_model *m, const char *i
 static void add_traffic(struct snap_model *m, const struct meter_model *t)
 {
     m->rates = t->rates;
+    m->requests = t->requests;
+    m->tokens = t->tokens;
     m->ok = t->ok;
     m->failed = t->failed;
     m->ttft_ms = t->ttft_ms;
@@ -222,6 +224,9 @@ static void view_alarm(struct engine *g, struct snapshot *s)
     disk_health(g->disk, &h);
     disk_alarm(&h, s->made, s->alarm, sizeof s->alarm);
     s->writes_dropped = h.dropped;
+    s->store.queued = h.queued;
+    s->store.errors = h.errors;
+    s->store.failing = h.failing;
     struct outage_view outage;
     keypool_outage_view(g->pool, NULL, s->made, &outage);
     snprintf(s->breaker, sizeof s->breaker, "%s", breaker_state_name(outage.state));

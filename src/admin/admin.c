@@ -1,6 +1,7 @@
 #include "admin/inside.h"
 
 #include "admin/assets.h"
+#include "admin/gate.h"
 #include "base/mem.h"
 #include "base/secret.h"
 
@@ -10,7 +11,9 @@ static const struct local_route routes[] = {
     {"GET", "/style.css", ROUTE_PUBLIC, site_style},
     {"POST", "/login", ROUTE_PUBLIC, site_login},
     {"POST", "/logout", ROUTE_PUBLIC, site_logout},
+    {"GET", "/metrics", ROUTE_METRICS, api_metrics},
     {"GET", "/admin/api/snapshot", ROUTE_VIEW, api_snapshot},
+    {"GET", "/admin/api/events", ROUTE_VIEW, api_events},
     {"GET", "/admin/api/keys", ROUTE_VIEW, api_keys},
     {"GET", "/admin/api/models", ROUTE_VIEW, api_models},
     {"GET", "/admin/api/requests", ROUTE_VIEW, api_requests},
@@ -36,19 +39,20 @@ struct admin *admin_new(struct control *control, const char *token, bool readonl
     uint8_t digest[DIGEST_LEN];
     a->control = control;
     a->login = login_new();
+    a->events = events_new(control);
     a->token = xstrdup(token);
     a->readonly = readonly;
     sha256(asset_style(), digest);
     hex_encode(digest, (sizeof a->style_tag - 1) / 2, a->style_tag);
-    /* Without a gate VIEW, ACT and OWN are not found on TCP: only control.sock, whose peer's uid was checked, gets in.
-     */
-    a->table = (struct local_table){.routes = routes, .count = ARRAY_LEN(routes), .arg = a, .authorize = NULL};
+    a->table =
+        (struct local_table){.routes = routes, .count = ARRAY_LEN(routes), .arg = a, .authorize = gate_authorize};
     return a;
 }
 
 void admin_free(struct admin *a)
 {
     if (!a) return;
+    events_free(a->events);
     login_free(a->login);
     free_secret(a->token);
     free(a);

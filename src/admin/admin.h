@@ -1,5 +1,5 @@
 /* The routes for people and scripts who look after the proxy: the page at /, its login, and /admin/api. The engine
- * hands the table to the proxy. Until admin tokens are accepted over TCP, /admin/api answers on control.sock only. */
+ * hands the table to the proxy. gate.h says who may enter over TCP; control.sock may everything. */
 #ifndef SFPROXY_ADMIN_ADMIN_H
 #define SFPROXY_ADMIN_ADMIN_H
 

@@ -4,6 +4,7 @@
 
 #include "admin/ask.h"
 #include "admin/inside.h"
+#include "admin/metrics.h"
 #include "base/mem.h"
 
 enum { REPLY_CAP = 16 * 1024 * 1024, BODY_MAX = 65536 };
@@ -90,6 +91,34 @@ void api_models(void *arg, struct local_call *lc)
 {
     struct admin *a = arg;
     ask_control(a->control, lc, command_new(CMD_SNAPSHOT), reply_models, NULL);
+}
+
+/* The format's own content type (Prometheus, exposition formats). */
+static void reply_metrics(struct local_call *lc, const struct command_result *r, void *extra)
+{
+    (void)extra;
+    struct buf out = BUF_INIT(REPLY_CAP);
+    if (r->snapshot) metrics_write(r->snapshot, &out);
+    if (!r->snapshot || out.failed)
+        local_reply_error(lc, 503, "draining", *r->message ? r->message : "there is no snapshot");
+    else
+        local_reply(lc, 200,
+                    STR("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nCache-Control: no-store\r\n"
+                        "X-Content-Type-Options: nosniff\r\n"),
+                    buf_str(&out));
+    buf_free(&out);
+}
+
+void api_metrics(void *arg, struct local_call *lc)
+{
+    struct admin *a = arg;
+    ask_control(a->control, lc, command_new(CMD_SNAPSHOT), reply_metrics, NULL);
+}
+
+void api_events(void *arg, struct local_call *lc)
+{
+    struct admin *a = arg;
+    events_open(a->events, lc);
 }
 
 void api_requests(void *arg, struct local_call *lc)

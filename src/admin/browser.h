@@ -8,6 +8,9 @@
 #include "net/head.h"
 
 #define SESSION_COOKIE "sfproxy_session"
+#define COOKIE         "Set-Cookie: " SESSION_COOKIE "="
+#define COOKIE_TAIL    "; HttpOnly; SameSite=Strict; Path=/; Max-Age="
+#define COOKIE_CLEAR   COOKIE COOKIE_TAIL "0\r\n"
 
 enum page_lang { PAGE_EN, PAGE_ZH, PAGE_LANGS };
 

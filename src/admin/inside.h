@@ -3,11 +3,13 @@
 #define SFPROXY_ADMIN_INSIDE_H
 
 #include "admin/admin.h"
+#include "admin/events.h"
 #include "admin/login.h"
 
 struct admin {
     struct control *control;
     struct login *login;
+    struct events *events;
     char *token;        /* secret */
     char style_tag[17]; /* of the stylesheet's content */
     bool readonly;
@@ -26,6 +28,8 @@ void api_snapshot(void *arg, struct local_call *lc);
 void api_keys(void *arg, struct local_call *lc);
 void api_models(void *arg, struct local_call *lc);
 void api_requests(void *arg, struct local_call *lc);
+void api_metrics(void *arg, struct local_call *lc);
+void api_events(void *arg, struct local_call *lc);
 void api_keys_add(void *arg, struct local_call *lc);
 void api_keys_test(void *arg, struct local_call *lc);
 void api_key_enable(void *arg, struct local_call *lc);

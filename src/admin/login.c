@@ -117,29 +117,39 @@ static struct session *session_room(struct login *l, mono_t now)
     return oldest;
 }
 
-enum login_result login_open(struct login *l, const struct login_try *t, char id[SESSION_ID_LEN + 1], int64_t *wait_ms)
+/* Judges the token; a right one leaves `fresh` among the sessions when there is one. */
+static enum login_result judge(struct login *l, const struct login_try *t, const struct session *fresh,
+                               int64_t *wait_ms)
 {
     uint8_t address[16];
-    struct session fresh = {.used = true, .born = t->now, .seen = t->now};
     bool right = secret_equal(t->token, t->expected) && t->expected.n;
-    random_hex(SESSION_ID_LEN / 2, id);
-    sha256(str_of(id), fresh.id);
-    sha256(t->expected, fresh.token);
     address_key(t->peer, address);
-
     lock_get(&l->lock);
     *wait_ms = blocked_ms(l, address, t->per_minute, t->now);
     bool ok = right && (*wait_ms == 0 || t->owner);
-    if (ok)
-        *session_room(l, t->now) = fresh;
-    else if (*wait_ms == 0)
+    if (ok && fresh)
+        *session_room(l, t->now) = *fresh;
+    else if (!ok && *wait_ms == 0)
         failure_add(l, address, t->now);
     lock_put(&l->lock);
+    return ok ? LOGIN_OK : *wait_ms ? LOGIN_BLOCKED : LOGIN_WRONG;
+}
 
+enum login_result login_open(struct login *l, const struct login_try *t, char id[SESSION_ID_LEN + 1], int64_t *wait_ms)
+{
+    struct session fresh = {.used = true, .born = t->now, .seen = t->now};
+    random_hex(SESSION_ID_LEN / 2, id);
+    sha256(str_of(id), fresh.id);
+    sha256(t->expected, fresh.token);
+    enum login_result r = judge(l, t, &fresh, wait_ms);
     wipe(&fresh, sizeof fresh);
-    if (ok) return LOGIN_OK;
-    wipe(id, SESSION_ID_LEN + 1);
-    return *wait_ms ? LOGIN_BLOCKED : LOGIN_WRONG;
+    if (r != LOGIN_OK) wipe(id, SESSION_ID_LEN + 1);
+    return r;
+}
+
+enum login_result login_token(struct login *l, const struct login_try *t, int64_t *wait_ms)
+{
+    return judge(l, t, NULL, wait_ms);
 }
 
 /* Looks at every session whatever comes first, so that the time says nothing about their number or order. */

@@ -34,6 +34,8 @@ struct login_try {
 /* LOGIN_OK: a new session, its id in `id`. LOGIN_BLOCKED: too many wrong ones, *wait_ms until the next may come.
  * Costs the same whatever the result. */
 enum login_result login_open(struct login *l, const struct login_try *t, char id[SESSION_ID_LEN + 1], int64_t *wait_ms);
+/* The same judgement for a token that comes with every request: counts the wrong ones, opens no session. */
+enum login_result login_token(struct login *l, const struct login_try *t, int64_t *wait_ms);
 /* Is this a live session, opened with the token that is valid now? Marks it as used. */
 bool login_check(struct login *l, struct str id, struct str expected, mono_t now);
 void login_close(struct login *l, struct str id); /* unknown ids are fine */

@@ -6,6 +6,8 @@
  * referrer sends "Origin: null" with a form, which cannot be told from a foreign page's. */
 #include "admin/ask.h"
 #include "admin/assets.h"
+#include "admin/browser.h"
+#include "admin/gate.h"
 #include "admin/inside.h"
 #include "admin/page.h"
 #include "base/mem.h"
@@ -21,44 +23,6 @@ enum { FORM_MAX = 8192 };
     "Cross-Origin-Opener-Policy: same-origin\r\n"                                                                      \
     "Cross-Origin-Resource-Policy: same-origin\r\n"
 #define HTML_HEADERS SAFE_HEADERS "Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n"
-#define COOKIE       "Set-Cookie: " SESSION_COOKIE "="
-#define COOKIE_TAIL  "; HttpOnly; SameSite=Strict; Path=/; Max-Age="
-#define COOKIE_CLEAR COOKIE COOKIE_TAIL "0\r\n"
-
-/* The configuration's token goes first, so that a reload can change it; every session opened with another one ends. */
-static struct str admin_token(const struct admin *a, const struct local_call *lc)
-{
-    const struct conf *conf = local_conf(lc);
-    return str_of(*conf->admin_token ? conf->admin_token : a->token);
-}
-
-static struct str session_of(const struct local_call *lc)
-{
-    return cookie_find(head_value(local_head(lc), "cookie"), SESSION_COOKIE);
-}
-
-/* The person sits at this machine. Not so when a reverse proxy on this machine passed the request on. */
-static bool is_owner(const struct local_call *lc)
-{
-    return local_is_local(lc) || (local_peer_is_loopback(lc) && !head_was_forwarded(local_head(lc)));
-}
-
-static bool host_fits(struct local_call *lc)
-{
-    if (local_is_local(lc) || host_is_ours(local_head(lc)->host, &local_conf(lc)->server_trusted_hosts)) return true;
-    local_reply_error(lc, 421, "misdirected",
-                      "the page is served under localhost, an IP address or a name in server.trusted_hosts");
-    return false;
-}
-
-static bool origin_fits(struct local_call *lc)
-{
-    const struct head *h = local_head(lc);
-    if (local_is_local(lc)) return true;
-    if (post_is_ours(h->host, head_value(h, "origin"), head_value(h, "sec-fetch-site"))) return true;
-    local_reply_error(lc, 403, "forbidden", "this form was sent from another site");
-    return false;
-}
 
 static enum page_lang lang_of(const struct local_call *lc, struct str fields)
 {
@@ -117,11 +81,11 @@ void site_page(void *arg, struct local_call *lc)
 {
     struct admin *a = arg;
     mono_t now = loop_now(local_loop(lc));
-    if (!host_fits(lc)) return;
+    if (!gate_host_fits(lc)) return;
     enum page_lang lang = lang_of(lc, local_query(lc));
-    struct str session = session_of(lc);
-    bool logged_in = session.n && login_check(a->login, session, admin_token(a, lc), now);
-    if (!logged_in && !local_is_local(lc) && !(local_conf(lc)->admin_open_on_loopback && is_owner(lc))) {
+    struct str session = gate_session(lc);
+    bool logged_in = session.n && login_check(a->login, session, gate_admin_token(a, lc), now);
+    if (!logged_in && !local_is_local(lc) && !(local_conf(lc)->admin_open_on_loopback && gate_is_owner(lc))) {
         /* A cookie of an earlier run is taken away, so that it counts as a wrong one only once. */
         if (session.n) login_failed(a->login, local_peer(lc), now);
         reply_login(a, lc, lang, 401, NOTE_NONE, session.n ? COOKIE_CLEAR : "");
@@ -156,7 +120,7 @@ static void go_home(struct local_call *lc, enum page_lang lang, const char *cook
 static void welcome(struct admin *a, struct local_call *lc, enum page_lang lang, const char *id)
 {
     char cookie[256];
-    struct str old = session_of(lc);
+    struct str old = gate_session(lc);
     if (old.n) login_close(a->login, old);
     snprintf(cookie, sizeof cookie, COOKIE "%s" COOKIE_TAIL "%lld\r\n", id, (long long)(SESSION_LIFE_MS / 1000));
     go_home(lc, lang, cookie);
@@ -169,9 +133,9 @@ static void try_token(struct admin *a, struct local_call *lc, enum page_lang lan
     int64_t wait_ms;
     struct login_try t = {
         .token = token,
-        .expected = admin_token(a, lc),
+        .expected = gate_admin_token(a, lc),
         .peer = local_peer(lc),
-        .owner = is_owner(lc),
+        .owner = gate_is_owner(lc),
         .per_minute = local_conf(lc)->limits_login_failures,
         .now = loop_now(local_loop(lc)),
     };
@@ -202,7 +166,7 @@ static bool is_form(struct local_call *lc)
 void site_login(void *arg, struct local_call *lc)
 {
     struct admin *a = arg;
-    if (!host_fits(lc) || !origin_fits(lc) || !is_form(lc)) return;
+    if (!gate_host_fits(lc) || !gate_origin_fits(lc) || !is_form(lc)) return;
     struct buf token = BUF_INIT(FORM_MAX + 1);
     enum page_lang lang = lang_of(lc, local_body(lc));
     (void)form_find(local_body(lc), "token", &token);
@@ -218,8 +182,8 @@ void site_login(void *arg, struct local_call *lc)
 void site_logout(void *arg, struct local_call *lc)
 {
     struct admin *a = arg;
-    if (!host_fits(lc) || !origin_fits(lc)) return;
-    struct str session = session_of(lc);
+    if (!gate_host_fits(lc) || !gate_origin_fits(lc)) return;
+    struct str session = gate_session(lc);
     if (session.n) login_close(a->login, session);
     go_home(lc, lang_of(lc, local_query(lc)), COOKIE_CLEAR);
 }

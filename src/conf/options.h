@@ -22,6 +22,7 @@
     OPTION(server, timezone, TEXT, "Asia/Shanghai", 1, 64, RESTART, "Time zone of the display and of day boundaries") \
     OPTION(admin, token, TEXT, "", 0, 4096, SECRET, "Token for the web page; empty: made at first start and kept in the state directory") \
     OPTION(admin, open_on_loopback, FLAG, "no", 0, 0, 0, "Show the page without the token to browsers on this machine") \
+    OPTION(admin, metrics_public, FLAG, "no", 0, 0, 0, "Show /metrics to everybody, without the token") \
     OPTION(upstream, base_url, TEXT, "https://api.siliconflow.cn", 8, 1024, 0, "The platform; with or without /v1") \
     OPTION(upstream, connect_timeout, DURATION, "10s", 100, 300000, 0, "DNS, TCP and TLS together") \
     OPTION(upstream, first_byte_timeout, DURATION, "300s", 100, 86400000, 0, "From the sent request to the first event or byte") \

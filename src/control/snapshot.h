@@ -28,9 +28,9 @@ struct snap_model {
     bool in_catalog;
     bool other; /* no model of its own: the names that were never accepted, counted together */
     struct rates rates;
-    uint64_t ok, failed;
-    int64_t ttft_ms;           /* -1 unknown */
-    int64_t spent_today_micro; /* -1 not known */
+    uint64_t ok, failed, requests, tokens; /* since start */
+    int64_t ttft_ms;                       /* -1 unknown */
+    int64_t spent_today_micro;             /* -1 not known */
     unsigned keys_usable;
     char breaker[16];          /* "closed", "open", "half-open"; "" not known */
     char trouble[48];          /* why it is not closed; "" it is */
@@ -109,6 +109,10 @@ struct snapshot {
     struct log_line *log; /* oldest first */
     size_t log_count;
     struct snap_progress progress;
+    struct {                     /* of the disk thread; see also writes_dropped */
+        uint64_t queued, errors; /* waiting; failed since start */
+        bool failing;
+    } store;
 };
 
 /* Zeroed, one reference; arrays are the caller's to fill (malloc'ed, freed with it). */

@@ -184,6 +184,8 @@ static void count_end(struct meter *m, const struct record *r, mono_t at)
     for (size_t i = 0; i < MIN((size_t)r->tries, (size_t)RECORD_TRIES); i++)
         limited += verdict_is_rate((enum verdict)r->try_list[i].verdict);
     if ((unsigned)r->end < END_COUNT) t->ends[r->end]++;
+    histogram_add(&t->duration, r->duration_ms);
+    if (r->ttft_ms >= 0) histogram_add(&t->ttft, r->ttft_ms);
     t->ok += r->end == END_OK;
     t->errors += is_error;
     t->cancelled += r->end == END_CLIENT_ABORT || r->end == END_CLIENT_STALLED;

@@ -3,6 +3,7 @@
 #ifndef SFPROXY_METER_METER_H
 #define SFPROXY_METER_METER_H
 
+#include "meter/histogram.h"
 #include "meter/record.h"
 #include "meter/window.h"
 
@@ -59,6 +60,7 @@ struct meter_totals {
     int64_t hours_left;               /* of the known balances at that rate; -1 not known */
     int64_t ttft_p50_ms, ttft_p95_ms; /* of the last 500 with a first byte; -1 unknown */
     uint64_t ends[END_COUNT];
+    struct histogram duration, ttft; /* of finished requests; ttft of those that sent a byte */
 };
 void meter_totals(struct meter *m, mono_t now, struct meter_totals *out);
 const struct window *meter_window(struct meter *m, mono_t now); /* of the total */

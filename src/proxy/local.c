@@ -20,6 +20,8 @@ struct local_call {
     char path[1024];
     char segment[512];
     struct str body;
+    void (*gone)(void *arg); /* of an answer without an end */
+    void *gone_arg;
 };
 
 /* Does `path` fit the pattern? "{id}" matches one segment, "{rest}" everything to the end; what it matched goes to
@@ -44,8 +46,9 @@ static bool method_fits(const struct local_route *r, const struct head *h)
 }
 
 static const struct local_route *find(const struct local_table *t, const struct head *h, const char *path,
-                                      char *segment, size_t size, bool see_guarded, bool *path_known)
+                                      char *segment, size_t size, bool is_local, bool *path_known)
 {
+    bool see_guarded = is_local || t->authorize;
     for (size_t i = 0; i < t->count; i++) {
         if (!path_fits(t->routes[i].path, path, segment, size)) continue;
         bool guarded = t->routes[i].class != ROUTE_PUBLIC && t->routes[i].class != ROUTE_CLIENT;
@@ -74,9 +77,12 @@ static struct local_call *call_new(struct proxy *p, struct conn *c, const struct
 
 static void detach(struct local_call *lc)
 {
+    void (*gone)(void *) = lc->gone;
+    lc->gone = NULL;
     lc->conn = NULL;
     lc->body = (struct str){NULL, 0};
     list_remove(&lc->node);
+    if (gone) gone(lc->gone_arg);
     local_release(lc);
 }
 
@@ -229,18 +235,22 @@ void local_reply(struct local_call *lc, int status, struct str headers, struct s
     detach(lc);
 }
 
+#define ADMIN_HEADERS                                                                                                  \
+    "Content-Type: application/json\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"                 \
+    "X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n"
+
 void local_reply_json(struct local_call *lc, int status, struct str json)
 {
-    local_reply(lc, status,
-                STR("Content-Type: application/json\r\nCache-Control: no-store\r\n"
-                    "X-Content-Type-Options: nosniff\r\n"),
-                json);
+    local_reply(lc, status, STR(ADMIN_HEADERS), json);
 }
 
-void local_reply_error(struct local_call *lc, int status, const char *code, const char *message)
+void local_reply_error_with(struct local_call *lc, int status, const char *code, const char *message,
+                            struct str headers)
 {
-    struct buf out = BUF_INIT(16384);
+    struct buf out = BUF_INIT(16384), all = BUF_INIT(4096);
     struct json j;
+    buf_puts(&all, ADMIN_HEADERS);
+    buf_add_str(&all, headers);
     json_init(&j, &out);
     json_object(&j);
     json_name(&j, "error");
@@ -251,8 +261,40 @@ void local_reply_error(struct local_call *lc, int status, const char *code, cons
     json_put_str(&j, "code", code);
     json_object_end(&j);
     json_object_end(&j);
-    local_reply_json(lc, status, buf_str(&out));
+    local_reply(lc, status, buf_str(&all), buf_str(&out));
+    buf_free(&all);
     buf_free(&out);
+}
+
+void local_reply_error(struct local_call *lc, int status, const char *code, const char *message)
+{
+    local_reply_error_with(lc, status, code, message, STR(""));
+}
+
+void local_start(struct local_call *lc, struct str headers, void (*gone)(void *arg), void *arg)
+{
+    if (!lc->conn) return;
+    lc->gone = gone;
+    lc->gone_arg = arg;
+    conn_start(lc->conn, 200, headers, -1);
+}
+
+size_t local_queued(const struct local_call *lc)
+{
+    return lc->conn ? conn_queued(lc->conn) : 0;
+}
+
+void local_write(struct local_call *lc, struct str data)
+{
+    if (lc->conn) (void)conn_write(lc->conn, data);
+}
+
+void local_end(struct local_call *lc)
+{
+    if (!lc->conn) return;
+    lc->gone = NULL;
+    conn_abort(lc->conn);
+    detach(lc);
 }
 
 struct local_call *local_hold(struct local_call *lc)

@@ -7,11 +7,12 @@
 #include "net/server.h"
 
 enum route_class {
-    ROUTE_PUBLIC, /* anybody */
-    ROUTE_CLIENT, /* a client key, when there are any */
-    ROUTE_VIEW,   /* admin cookie or token; open_on_loopback */
-    ROUTE_ACT,    /* admin token, or cookie with the right Origin */
-    ROUTE_OWN,    /* admin token or control.sock */
+    ROUTE_PUBLIC,  /* anybody */
+    ROUTE_CLIENT,  /* a client key, when there are any */
+    ROUTE_METRICS, /* admin.metrics_public, else like VIEW */
+    ROUTE_VIEW,    /* admin cookie or token; open_on_loopback */
+    ROUTE_ACT,     /* admin token, or cookie with the right Origin */
+    ROUTE_OWN,     /* admin token or control.sock */
 };
 
 struct local_call;
@@ -50,6 +51,15 @@ void local_reply(struct local_call *lc, int status, struct str headers, struct s
 void local_reply_json(struct local_call *lc, int status, struct str json);
 /* {"error":{"message","type","param":null,"code"}} */
 void local_reply_error(struct local_call *lc, int status, const char *code, const char *message);
+void local_reply_error_with(struct local_call *lc, int status, const char *code, const char *message,
+                            struct str headers);
+/* An answer without an end (event stream), 200. `gone(arg)` runs once, when the client has left, takes nothing for
+ * limits.write_timeout, or the server stops; not after local_end(). */
+void local_start(struct local_call *lc, struct str headers, void (*gone)(void *arg), void *arg);
+/* Bytes that wait for the client: for whoever writes next to decide. After local_start(). */
+size_t local_queued(const struct local_call *lc);
+void local_write(struct local_call *lc, struct str data);
+void local_end(struct local_call *lc); /* breaks the connection off, as event streams end */
 /* For an answer that comes later: keeps lc valid until local_release(), even when the client leaves meanwhile. */
 struct local_call *local_hold(struct local_call *lc);
 void local_release(struct local_call *lc);

@@ -67,13 +67,25 @@ static void own_route(struct proxy *p, struct conn *c, const struct head *h, con
     if (!local_dispatch(p, c, h, path, r->dialect)) not_found(c, r->dialect);
 }
 
+/* Nothing of the page and the admin API is for pages of others: no CORS there. */
+static bool is_for_ourselves(const struct head *h)
+{
+    static const char *const prefixes[] = {"/admin/", "/metrics", "/login", "/logout"};
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (str_starts(h->path, prefixes[i])) return true;
+    return false;
+}
+
 static void on_head(void *arg, struct conn *c, const struct head *h)
 {
     struct proxy *p = arg;
     struct route route = {.dialect = DIALECT_OPENAI};
     const char *allow;
     if (str_is(h->method, "OPTIONS")) {
-        answer_preflight(c, h);
+        if (is_for_ourselves(h))
+            conn_reply(c, 204, STR("Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n"), STR(""));
+        else
+            answer_preflight(c, h);
         return;
     }
     switch (route_find(h, &route, &allow)) {

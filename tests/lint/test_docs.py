@@ -271,3 +271,25 @@ def test_files_named_exist(page):
         assert (ROOT / name).is_file(), name
     for name in re.findall(r"`((?:src|ui|tests|docs)/[\w/-]+)`", text):
         assert (ROOT / name).is_dir(), name
+
+
+# --- admin API ---
+
+ADMIN_ROUTES = re.findall(r'\{"(GET|POST|DELETE)", "(/[^"]*)", ROUTE_(\w+), \w+\}', read("src/admin/admin.c"))
+
+
+def test_admin_routes():
+    """docs/admin-api.md names exactly the routes of the table, with their classes."""
+    listed = {r[0].strip("`"): r[1] for r in rows("docs/admin-api.md") if re.match(r"`(GET|POST|DELETE) /", r[0])}
+    assert listed == {f"{m} {p}": c.lower() for m, p, c in ADMIN_ROUTES if c != "PUBLIC"}
+
+
+def test_metrics():
+    """docs/admin-api.md names every metric, and the dashboard only metrics that there are."""
+    written = set(re.findall(r'"((?:sfproxy|process)_\w+)"', read("src/admin/metrics.c")))
+    named = set()
+    for row in rows("docs/admin-api.md"):
+        named |= set(re.findall(r"`((?:sfproxy|process)_\w+)`", row[0]))
+    assert named == written
+    used = set(re.findall(r"\b(sfproxy_\w+)", read("docs/grafana-dashboard.json")))
+    assert {re.sub(r"_(bucket|sum|count)$", "", u) for u in used} <= written

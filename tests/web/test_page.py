@@ -210,18 +210,6 @@ def test_token_of_the_configuration(start):
     assert ask(p, "POST", "/login", form("a-token-of-my-owN"))[0] == 401
 
 
-def test_api_is_not_on_tcp(proxy):
-    cookie = log_in(proxy)
-    for method, path in [("GET", "snapshot"), ("GET", "keys"), ("POST", "keys"), ("POST", "reload"), ("POST", "drain"),
-                         ("DELETE", "keys/00000000"), ("POST", "keys/00000000/disable")]:
-        assert ask(proxy, method, "/admin/api/" + path, Cookie=cookie)[0] == 404, path
-        bearer = "Bearer " + token_of(proxy)
-        assert ask(proxy, method, "/admin/api/" + path, Authorization=bearer)[0] == 404, path
-    assert ask(proxy, path="/metrics")[0] == 404
-
-
-# --- what it shows ---
-
 def test_page_is_sound_html_and_complete(proxy):
     proxy.chat()
     proxy.wait_idle()
