@@ -307,6 +307,7 @@ static bool boot(struct engine *g, struct buf *why)
     g->control = control_new(g->loop, &ops, g);
     g->pool = keypool_new((enum pool_strategy)g->conf->pool_strategy);
     g->meter = meter_new(g->started);
+    meter_set_day(g->meter, wall_day_cached(&g->day_cache, wall_now()));
     g->shared.pool = g->pool;
     keypool_set_waker(g->pool, on_wake, g);
     client_counts_init(&g->shared.clients);
@@ -342,7 +343,7 @@ static void stop_workers(struct engine *g)
     for (unsigned i = 0; i < g->worker_count; i++) worker_join(g->workers[i]);
     engine_drain_records(g);
     for (unsigned i = 0; i < g->worker_count; i++) {
-        while (worker_take_overflow(g->workers[i], &r)) meter_apply(g->meter, &r, mono_now());
+        while (worker_take_overflow(g->workers[i], &r)) engine_book(g, &r, mono_now());
         worker_free(g->workers[i]);
     }
     g->worker_count = 0;

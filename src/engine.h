@@ -65,6 +65,7 @@ struct engine {
     struct loop_timer drain_timer;
     uint64_t seen_generation, saved_generation;
     mono_t save_at; /* 0: nothing to save */
+    struct day_cache day_cache;
     bool keys_dirty, bans_dirty;
     bool draining, stopping;
     mono_t drain_until;
@@ -91,6 +92,8 @@ void engine_interrupt(struct engine *g);      /* SIGINT, SIGTERM: drain; the sec
 void engine_apply_bans(struct engine *g);
 void engine_apply_conf(struct engine *g, struct conf *conf);
 void engine_drain_records(struct engine *g);
+/* Counts one record: the only way into the meter. */
+void engine_book(struct engine *g, const struct record *r, mono_t now);
 void engine_keys_changed(struct engine *g); /* run-time keys: write the `keys` file */
 /* Reads the configuration again on the disk thread; the command (may be NULL) is answered when it was applied. */
 void engine_reload(struct engine *g, struct command *cmd);

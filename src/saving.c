@@ -5,6 +5,11 @@
 
 enum { TICK_MS = 50, SAVE_AFTER_MS = 500 };
 
+void engine_book(struct engine *g, const struct record *r, mono_t now)
+{
+    meter_apply(g->meter, r, now);
+}
+
 void engine_drain_records(struct engine *g)
 {
     mono_t now = mono_now();
@@ -12,7 +17,7 @@ void engine_drain_records(struct engine *g)
         struct ring *ring = worker_records(g->workers[i]);
         const struct record *r;
         while ((r = ring_peek(ring)) != NULL) {
-            meter_apply(g->meter, r, now);
+            engine_book(g, r, now);
             ring_pop(ring);
         }
     }
@@ -66,6 +71,7 @@ static void save_what_changed(struct engine *g)
 void engine_tick(void *arg)
 {
     struct engine *g = arg;
+    meter_set_day(g->meter, wall_day_cached(&g->day_cache, wall_now()));
     engine_drain_records(g);
     uint64_t generation = keypool_generation(g->pool);
     if (generation != g->seen_generation) {

@@ -71,6 +71,13 @@ static bool in_database(const char *name)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) == 0;
 }
 
+int wall_day_cached(struct day_cache *c, wall_t t)
+{
+    int64_t quarter = t.ms / (15 * 60 * 1000);
+    if (!c->day || quarter != c->quarter) *c = (struct day_cache){quarter, wall_day(t)};
+    return c->day;
+}
+
 bool clock_has_timezone(const char *name)
 {
     return strcmp(name, "UTC") == 0 || strcmp(name, "Asia/Shanghai") == 0 || in_database(name);

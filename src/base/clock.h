@@ -34,6 +34,13 @@ void wall_format_time(wall_t t, char *out, size_t size);
 /* Next local midnight after t, and the local day as YYYYMMDD. */
 wall_t wall_next_midnight(wall_t t);
 int wall_day(wall_t t);
+/* The same, remembered for the quarter of an hour it was asked for: clocks are set and days begin at full quarters
+ * everywhere (time zones differ by multiples of 15 minutes). A zeroed struct is empty. */
+struct day_cache {
+    int64_t quarter;
+    int day;
+};
+int wall_day_cached(struct day_cache *c, wall_t t);
 /* True when the system's database has this zone ("UTC" and "Asia/Shanghai" work without one). */
 bool clock_has_timezone(const char *name);
 /* Sets TZ for the process; before any thread starts. False: no such zone in the system's database. */

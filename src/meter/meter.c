@@ -5,7 +5,8 @@
  *   DONE      tokens, end  total, model, client, the last key, its pair; the list of recent requests
  *
  * A request is therefore counted once however many keys were tried, and keys count tries. A record is booked at the
- * time it was made, not when control came to it.
+ * time it was made, not when control came to it. The sums of a day belong to the day of the request's admission, as in
+ * the ledger.
  *
  * Every entity (model, client, key) is found by name in a table with a limit, because names come from outside: a model
  * gets an entry only once it is known to exist, and when a table is full, an entry that was idle for a whole day makes
@@ -23,12 +24,18 @@ enum { TTFT_SCALE = 16, TTFT_WEIGHT = 8, IDLE_MS = 24 * 3600 * 1000 };
 
 #define OTHER METER_OTHER
 
+struct today {
+    int day; /* YYYYMMDD; an older one: nothing has been booked today */
+    struct day_sums sums;
+};
+
 struct entity {
     char *name;
     struct window window;
     mono_t used;
     uint64_t requests, ok, failed, tokens;
     int64_t ttft_scaled; /* smoothed, in 1/16 ms, so that small steps are not lost to rounding; -1 unknown */
+    struct today today;
 };
 
 struct table {
@@ -39,6 +46,10 @@ struct table {
 };
 
 struct meter {
+    mono_t started;
+    int day; /* YYYYMMDD */
+    struct day_cache day_cache;
+    struct today today;
     struct window total;
     struct meter_totals sums; /* only what counts since start */
     struct minute_count retries, errors, limited, done;
@@ -133,6 +144,7 @@ static struct rates rates_of(struct window *w, mono_t now)
 struct meter *meter_new(mono_t now)
 {
     struct meter *m = xcalloc(1, sizeof *m);
+    m->started = now;
     window_init(&m->total, now);
     table_init(&m->models, METER_MODELS_MAX);
     table_init(&m->clients, METER_CLIENTS_MAX);
@@ -152,6 +164,51 @@ void meter_free(struct meter *m)
     recent_free(m->recent);
     free(m);
 }
+
+/* ---- days ---- */
+
+static struct day_sums *sums_of(struct today *t, int day)
+{
+    if (t->day != day) *t = (struct today){.day = day};
+    return &t->sums;
+}
+
+static struct day_sums read_sums(const struct today *t, int day)
+{
+    return t->day == day ? t->sums : (struct day_sums){0};
+}
+
+static void add_sums(struct day_sums *to, const struct day_sums *s)
+{
+    to->requests += s->requests;
+    to->ok += s->ok;
+    to->errors += s->errors;
+    to->tokens_in += s->tokens_in;
+    to->tokens_out += s->tokens_out;
+}
+
+void meter_set_day(struct meter *m, int day)
+{
+    m->day = day;
+}
+
+/* False: it belongs to another day, a request that ran over midnight for example. */
+static bool is_of_today(struct meter *m, const struct record *r)
+{
+    return wall_day_cached(&m->day_cache, r->wall) == m->day;
+}
+
+static struct day_sums sums_of_record(const struct record *r)
+{
+    struct day_sums s = {.requests = 1, .ok = r->end == END_OK, .errors = end_is_error(r->end)};
+    if (r->usage.known) {
+        s.tokens_in = (uint64_t)MAX(r->usage.in, 0);
+        s.tokens_out = (uint64_t)MAX(r->usage.out, 0);
+    }
+    return s;
+}
+
+/* ---- counting ---- */
 
 static void count_admitted(struct meter *m, const struct record *r, mono_t at)
 {
@@ -208,9 +265,11 @@ static uint64_t tokens_of(const struct record *r)
     return r->usage.known ? (uint64_t)MAX(r->usage.in, 0) + (uint64_t)MAX(r->usage.out, 0) : 0;
 }
 
-static void book(struct entity *e, const struct record *r, mono_t at)
+/* `sums`: NULL when it is not of today. */
+static void book(struct meter *m, struct entity *e, const struct record *r, const struct day_sums *sums, mono_t at)
 {
     uint64_t tokens = tokens_of(r);
+    if (sums) add_sums(sums_of(&e->today, m->day), sums);
     e->ok += r->end == END_OK;
     e->failed += end_is_error(r->end);
     e->tokens += tokens;
@@ -226,12 +285,14 @@ static void count_done(struct meter *m, const struct record *r, mono_t at)
         m->sums.tokens_out += (uint64_t)MAX(r->usage.out, 0);
     }
     window_add(&m->total, at, 0, tokens_of(r));
+    struct day_sums one = sums_of_record(r), *sums = is_of_today(m, r) ? &one : NULL;
+    if (sums) add_sums(sums_of(&m->today, m->day), sums);
     struct entity *model = entity_of(&m->models, r->model, r->model_known, at);
-    book(model, r, at);
-    book(entity_of(&m->clients, r->client, true, at), r, at);
+    book(m, model, r, sums, at);
+    book(m, entity_of(&m->clients, r->client, true, at), r, sums, at);
     const char *key_id = last_key(r);
     if (*key_id) {
-        book(entity_of(&m->keys, key_id, true, at), r, at);
+        book(m, entity_of(&m->keys, key_id, true, at), r, sums, at);
         if (tokens_of(r)) pairs_add(m->pairs, key_id, model->name, at, 0, tokens_of(r));
     }
     recent_add(m->recent, r);
@@ -247,6 +308,27 @@ void meter_apply(struct meter *m, const struct record *r, mono_t now)
     }
 }
 
+/* ---- what the run before counted ---- */
+
+static struct entity *restored(struct meter *m, enum meter_kind kind, const char *name)
+{
+    struct table *t = kind == METER_MODEL ? &m->models : kind == METER_CLIENT ? &m->clients : &m->keys;
+    return entity_of(t, name, true, m->started);
+}
+
+void meter_restore(struct meter *m, enum meter_kind kind, const char *name, mono_t at, int step, uint32_t requests,
+                   uint64_t tokens)
+{
+    struct window *w = kind == METER_TOTAL ? &m->total : &restored(m, kind, name)->window;
+    window_restore(w, at, step, requests, tokens);
+}
+
+void meter_restore_today(struct meter *m, enum meter_kind kind, const char *name, const struct day_sums *sums)
+{
+    struct today *t = kind == METER_TOTAL ? &m->today : &restored(m, kind, name)->today;
+    add_sums(sums_of(t, m->day), sums);
+}
+
 /* ---- reading ---- */
 
 void meter_totals(struct meter *m, mono_t now, struct meter_totals *out)
@@ -257,6 +339,7 @@ void meter_totals(struct meter *m, mono_t now, struct meter_totals *out)
     out->errors_per_min = minute_sum(&m->errors, now);
     out->limited_per_min = minute_sum(&m->limited, now);
     out->done_per_min = minute_sum(&m->done, now);
+    out->today = read_sums(&m->today, m->day);
     recent_ttft(m->recent, &out->ttft_p50_ms, &out->ttft_p95_ms);
 }
 
@@ -274,6 +357,7 @@ bool meter_key_rates(struct meter *m, const char *key_id, mono_t now, struct met
     int64_t minutes[ARRAY_LEN(out->trend)];
     out->rates = rates_of(&e->window, now);
     out->tries = e->requests;
+    out->today = read_sums(&e->today, m->day);
     out->ttft_ms = ttft_of(e);
     window_series(&e->window, 60, false, minutes, ARRAY_LEN(minutes));
     for (size_t i = 0; i < ARRAY_LEN(minutes); i++) out->trend[i] = (uint32_t)MAX(minutes[i], 0);
@@ -295,6 +379,7 @@ size_t meter_models(struct meter *m, mono_t now, struct meter_model *out, size_t
         str_copy(out[i].id, sizeof out[i].id, str_of(e->name));
         out[i].rates = rates_of(&e->window, now);
         out[i].ttft_ms = ttft_of(e);
+        out[i].today = read_sums(&e->today, m->day);
     }
     return n;
 }
@@ -307,6 +392,7 @@ size_t meter_clients(struct meter *m, mono_t now, struct meter_client *out, size
         out[i] = (struct meter_client){.requests = e->requests, .errors = e->failed};
         str_copy(out[i].name, sizeof out[i].name, str_of(e->name));
         out[i].rates = rates_of(&e->window, now);
+        out[i].today = read_sums(&e->today, m->day);
     }
     return n;
 }

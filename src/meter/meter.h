@@ -23,18 +23,26 @@ struct spent {
 
 #define METER_OTHER "(other)"
 
+/* Requests that ended, of those admitted since the last midnight of server.timezone. */
+struct day_sums {
+    uint64_t requests, ok, errors, tokens_in, tokens_out;
+};
+enum meter_kind { METER_TOTAL, METER_MODEL, METER_CLIENT, METER_KEY }; /* stored: never renumber */
+
 struct meter_model {
     char id[MODEL_NAME_MAX + 1]; /* "(other)": names that were never accepted, or beyond the limit */
     struct rates rates;
     uint64_t ok, failed, requests, tokens;
     int64_t ttft_ms; /* smoothed; -1 unknown */
     struct spent spent;
+    struct day_sums today;
 };
 struct meter_client {
     char name[CLIENT_NAME_MAX + 1];
     struct rates rates;
     struct spent spent;
     uint64_t requests, errors;
+    struct day_sums today;
 };
 struct meter_key {
     struct rates rates;
@@ -42,11 +50,19 @@ struct meter_key {
     int64_t ttft_ms;    /* smoothed; -1 unknown */
     uint32_t trend[10]; /* tries a minute, oldest first */
     struct spent spent;
+    struct day_sums today; /* of requests that ended with this key */
 };
 
 struct meter *meter_new(mono_t now);
 void meter_free(struct meter *m);
 void meter_apply(struct meter *m, const struct record *r, mono_t now);
+/* What day it is (YYYYMMDD), often enough; a new one begins new sums. */
+void meter_set_day(struct meter *m, int day);
+/* At start: what the run before counted. `name` as in the records ("" for the total); `at` may be negative; `step`: how
+ * many seconds the counts stand for. Keys: tries. */
+void meter_restore(struct meter *m, enum meter_kind kind, const char *name, mono_t at, int step, uint32_t requests,
+                   uint64_t tokens);
+void meter_restore_today(struct meter *m, enum meter_kind kind, const char *name, const struct day_sums *sums);
 
 /* Sums since start, and per minute (last 60 s). */
 struct meter_totals {
@@ -61,6 +77,7 @@ struct meter_totals {
     int64_t ttft_p50_ms, ttft_p95_ms; /* of the last 500 with a first byte; -1 unknown */
     uint64_t ends[END_COUNT];
     struct histogram duration, ttft; /* of finished requests; ttft of those that sent a byte */
+    struct day_sums today;
 };
 void meter_totals(struct meter *m, mono_t now, struct meter_totals *out);
 const struct window *meter_window(struct meter *m, mono_t now); /* of the total */

@@ -13,9 +13,11 @@
 
 enum { SUM_SECONDS = 60 };
 
+/* Rounded down, also before the clock's zero. */
 static int64_t period(mono_t t, int64_t step)
 {
-    return t.ms / (step * 1000);
+    int64_t n = t.ms / (step * 1000);
+    return n * step * 1000 > t.ms ? n - 1 : n;
 }
 
 void window_init(struct window *w, mono_t now)
@@ -93,22 +95,44 @@ static struct bucket fill(struct bucket *b, uint32_t requests, uint64_t tokens)
     return took;
 }
 
+static void add_second(struct window *w, mono_t at, uint32_t requests, uint64_t tokens)
+{
+    int64_t age = w->second_at - period(at, 1);
+    if (age >= RING_SECONDS) return;
+    struct bucket took = fill(bucket_at(w->seconds, RING_SECONDS, period(at, 1)), requests, tokens);
+    w->requests_60s += age < SUM_SECONDS ? took.requests : 0;
+    w->tokens_60s += age < SUM_SECONDS ? took.tokens : 0;
+}
+
+static void add_ten(struct window *w, mono_t at, uint32_t requests, uint64_t tokens)
+{
+    int64_t ten = period(at, 10);
+    if (w->ten_at - ten < RING_TENS) fill(bucket_at(w->tens, RING_TENS, ten), requests, tokens);
+}
+
+static void add_minute(struct window *w, mono_t at, uint32_t requests, uint64_t tokens)
+{
+    int64_t minute = period(at, 60);
+    if (w->minute_at - minute >= RING_MINUTES) return;
+    struct bucket took = fill(bucket_at(w->minutes, RING_MINUTES, minute), requests, tokens);
+    w->requests_24h += took.requests;
+    w->tokens_24h += took.tokens;
+}
+
 void window_add(struct window *w, mono_t now, uint32_t requests, uint64_t tokens)
 {
     window_advance(w, now);
-    int64_t second = period(now, 1), ten = period(now, 10), minute = period(now, 60);
-    if (w->second_at - second < RING_SECONDS) {
-        struct bucket took = fill(bucket_at(w->seconds, RING_SECONDS, second), requests, tokens);
-        bool summed = w->second_at - second < SUM_SECONDS;
-        w->requests_60s += summed ? took.requests : 0;
-        w->tokens_60s += summed ? took.tokens : 0;
-    }
-    if (w->ten_at - ten < RING_TENS) fill(bucket_at(w->tens, RING_TENS, ten), requests, tokens);
-    if (w->minute_at - minute < RING_MINUTES) {
-        struct bucket took = fill(bucket_at(w->minutes, RING_MINUTES, minute), requests, tokens);
-        w->requests_24h += took.requests;
-        w->tokens_24h += took.tokens;
-    }
+    add_second(w, now, requests, tokens);
+    add_ten(w, now, requests, tokens);
+    add_minute(w, now, requests, tokens);
+}
+
+void window_restore(struct window *w, mono_t at, int step, uint32_t requests, uint64_t tokens)
+{
+    if (period(at, 60) > w->minute_at) return;
+    if (step <= 10 && period(at, 10) <= w->ten_at) add_ten(w, at, requests, tokens);
+    add_minute(w, at, requests, tokens);
+    if (at.ms < w->since.ms) w->since = at;
 }
 
 size_t window_series(const struct window *w, int step, bool tokens, int64_t *out, size_t n)

@@ -20,6 +20,9 @@ struct window {
 
 void window_init(struct window *w, mono_t now);
 void window_add(struct window *w, mono_t now, uint32_t requests, uint64_t tokens);
+/* Puts back what was counted at `at` (a start's memory of the run before, at most a day old; may be negative: before
+ * the machine began), as one who counted then would have it: into the rings whose step is at least `step` seconds. */
+void window_restore(struct window *w, mono_t at, int step, uint32_t requests, uint64_t tokens);
 void window_advance(struct window *w, mono_t now); /* lets old buckets fall out; call before reading */
 /* Newest last. `step`: 1, 10 or 60 seconds. -1 = no data (before `since`). Fills n values, returns n. */
 size_t window_series(const struct window *w, int step, bool tokens, int64_t *out, size_t n);

@@ -253,6 +253,85 @@ static void foreign_numbers_do_no_harm(void **state)
     meter_free(m);
 }
 
+/* A request belongs to the day of its admission, and midnight begins new sums for everybody. */
+static void days_have_sums_of_their_own(void **state)
+{
+    (void)state;
+    struct meter *m = meter_new(T0);
+    struct meter_totals t;
+    struct meter_key k;
+    assert_true(clock_set_timezone("Asia/Shanghai"));
+    const wall_t evening = {1790783990000}, night = {1790784010000}; /* 2026-09-30 23:59:50, 2026-10-01 00:00:10 */
+    assert_int_equal(wall_day(evening), 20260930);
+    assert_int_equal(wall_day(night), 20261001);
+    meter_set_day(m, 20260930);
+    struct record r = rec(RECORD_DONE, "M/a", "anna", "00000001");
+    r.usage = (struct usage){.known = true, .in = 30, .out = 12};
+    r.wall = evening;
+    meter_apply(m, &r, T0);
+    meter_totals(m, T0, &t);
+    assert_int_equal(t.today.requests, 1);
+    assert_int_equal(t.today.ok, 1);
+    assert_int_equal(t.today.tokens_in, 30);
+    assert_int_equal(t.today.tokens_out, 12);
+    meter_set_day(m, 20261001);
+    meter_totals(m, T0, &t);
+    assert_int_equal(t.today.requests, 0);
+    meter_apply(m, &r, T0); /* began yesterday */
+    r.wall = night;
+    r.end = END_TIMEOUT;
+    meter_apply(m, &r, T0);
+    meter_totals(m, T0, &t);
+    assert_int_equal(t.today.requests, 1);
+    assert_int_equal(t.today.errors, 1);
+    assert_true(meter_key_rates(m, "00000001", T0, &k));
+    assert_int_equal(k.today.requests, 1);
+    assert_int_equal(k.today.tokens_in, 30);
+    meter_free(m);
+}
+
+static void a_start_knows_the_run_before(void **state)
+{
+    (void)state;
+    struct meter *m = meter_new(T0);
+    struct meter_totals t;
+    struct meter_model models[4];
+    struct meter_key k;
+    int64_t series[RING_MINUTES];
+    meter_set_day(m, 20261001);
+    /* Half an hour ago, long before this machine's clock began; the counts of a day ago are not kept. */
+    meter_restore(m, METER_TOTAL, "", mono_add(T0, -1800000), 10, 5, 500);
+    meter_restore(m, METER_TOTAL, "", mono_add(T0, -25 * 3600000), 10, 7, 700);
+    meter_restore(m, METER_MODEL, "M/a", mono_add(T0, -1800000), 60, 5, 500);
+    meter_restore(m, METER_MODEL, "M/a", mono_add(T0, -600000), 60, 1, 50);
+    meter_restore(m, METER_KEY, "00000001", mono_add(T0, -1800000), 60, 6, 500);
+    struct day_sums s = {.requests = 9, .ok = 8, .errors = 1, .tokens_in = 400, .tokens_out = 100};
+    meter_restore_today(m, METER_TOTAL, "", &s);
+    meter_restore_today(m, METER_KEY, "00000001", &s);
+    meter_totals(m, T0, &t);
+    assert_int_equal(t.rates.rpd, 5);
+    assert_int_equal(t.rates.tpd, 500);
+    assert_int_equal(t.rates.rpm, 0);
+    assert_int_equal(t.requests, 0);
+    assert_int_equal(t.today.requests, 9);
+    assert_int_equal(meter_models(m, T0, models, 4), 1);
+    assert_int_equal(models[0].rates.rpd, 6);
+    assert_int_equal(models[0].rates.tpd, 550);
+    assert_true(meter_key_rates(m, "00000001", T0, &k));
+    assert_int_equal(k.rates.rpd, 6);
+    assert_int_equal(k.today.requests, 9);
+    window_series(meter_window(m, T0), 60, false, series, RING_MINUTES);
+    assert_int_equal(series[RING_MINUTES - 31], 5);
+    assert_int_equal(series[RING_MINUTES - 29], 0);
+    window_series(meter_window(m, T0), 10, true, series, RING_TENS);
+    assert_int_equal(series[RING_TENS - 181], 500);
+    /* and a day later all of it is gone */
+    meter_totals(m, mono_add(T0, 24 * 3600000), &t);
+    assert_int_equal(t.rates.rpd, 0);
+    assert_int_equal(t.rates.tpd, 0);
+    meter_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +342,8 @@ int main(void)
         cmocka_unit_test(pairs_are_bounded),
         cmocka_unit_test(recent_is_newest_first_and_percentiles_follow),
         cmocka_unit_test(foreign_numbers_do_no_harm),
+        cmocka_unit_test(days_have_sums_of_their_own),
+        cmocka_unit_test(a_start_knows_the_run_before),
     };
     return cmocka_run_group_tests_name("meter", tests, NULL, NULL);
 }
