@@ -78,7 +78,7 @@ static bool field(struct str line, struct str name, struct str *value)
 
 static void read_event(struct sse_reader *r, struct str text, const struct deliver *to)
 {
-    struct sse_event e = {STR(""), STR(""), true};
+    struct sse_event e = {.type = STR(""), .data = STR(""), .comment_only = true, .raw = text};
     struct str line, value;
     const char *next_cr = NULL;
     unsigned lines = 0;
@@ -102,14 +102,24 @@ static void read_event(struct sse_reader *r, struct str text, const struct deliv
     release(&r->data);
 }
 
-/* Keeps the beginning of an event that was cut. */
-static void keep(struct sse_reader *r, struct str piece)
+static void hand_part(struct sse_reader *r, struct str bytes, bool ends, const struct deliver *to)
 {
-    if (r->skipping || piece.n == 0) return;
-    if (!buf_add_str(&r->pending, piece)) {
+    struct sse_event e = {.type = STR(""), .data = STR(""), .comment_only = true, .raw = bytes, .part = true};
+    e.part_ends = ends;
+    if (r->parts && (bytes.n || ends)) to->fn(to->arg, &e);
+}
+
+/* Keeps the beginning of an event that was cut. */
+static void keep(struct sse_reader *r, struct str piece, const struct deliver *to)
+{
+    if (piece.n == 0) return;
+    if (!r->skipping && buf_add_str(&r->pending, piece)) return;
+    if (!r->skipping) {
         r->skipping = true;
+        hand_part(r, buf_str(&r->pending), false, to);
         buf_free(&r->pending);
     }
+    hand_part(r, piece, false, to);
 }
 
 /* A byte order mark counts for nothing at the stream's beginning. */
@@ -125,10 +135,11 @@ static struct str without_bom(struct sse_reader *r, struct str text)
 static void finish(struct sse_reader *r, struct str piece, const struct deliver *to)
 {
     if (r->pending.len > 0 || r->skipping) {
-        keep(r, piece);
+        keep(r, piece, to);
         piece = buf_str(&r->pending);
     }
     if (r->skipping || piece.n > SSE_EVENT_MAX) {
+        hand_part(r, r->skipping ? (struct str){"", 0} : piece, true, to);
         r->skipping = false;
         r->begun = true;
         r->skipped++;
@@ -167,7 +178,7 @@ void sse_feed(struct sse_reader *r, struct str bytes, void (*fn)(void *arg, cons
         r->state &= ~LINE_BEGUN;
         p = eol + 1;
     }
-    keep(r, (struct str){start, (size_t)(end - start)});
+    keep(r, (struct str){start, (size_t)(end - start)}, &to);
 }
 
 void sse_finish(struct sse_reader *r, void (*fn)(void *arg, const struct sse_event *e), void *arg)

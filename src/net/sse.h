@@ -1,5 +1,6 @@
 /* Server-sent events, as an observer: finds event boundaries in a byte stream cut anywhere, for any of \n, \r\n, \r.
- * Pure, incremental. An event larger than SSE_EVENT_MAX is passed over unparsed (`skipped`). */
+ * Pure, incremental. An event larger than SSE_EVENT_MAX is passed over unparsed (`skipped`); who must not lose its
+ * bytes asks for them in parts. */
 #ifndef SFPROXY_NET_SSE_H
 #define SFPROXY_NET_SSE_H
 
@@ -11,6 +12,9 @@ struct sse_event {
     struct str type;   /* of the "event:" line, "" when absent */
     struct str data;   /* "data:" lines joined by \n; slices live during the callback */
     bool comment_only; /* no "data:" and no "event:" line: comments, "id:", "retry:" */
+    struct str raw;    /* its bytes, the blank line left out */
+    bool part;         /* `raw` is a part of an event that is too large, nothing else is set (with `parts` only) */
+    bool part_ends;    /* the last part of it: the blank line follows */
 };
 
 struct sse_reader {
@@ -21,6 +25,7 @@ struct sse_reader {
     uint64_t skipped;
     int state;
     bool begun; /* something was read: no byte order mark any more */
+    bool parts; /* set after sse_init(): events that are too large are delivered too, in parts */
 };
 
 void sse_init(struct sse_reader *r);
