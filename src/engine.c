@@ -326,6 +326,7 @@ static bool boot(struct engine *g, struct buf *why)
     }
     if (!start_workers(g, why)) return false;
     g->tester = tester_new(g);
+    g->models = models_new(g);
     g->signals = signals_new(g);
     if (!g->signals) {
         buf_printf(why, "cannot watch for signals: %s", strerror(errno));
@@ -359,6 +360,7 @@ static void shut_down(struct engine *g)
     if (g->loop) loop_close_mailbox(g->loop);
     if (g->signals) signals_free(g->signals);
     if (g->tester) tester_free(g->tester);
+    if (g->models) models_free(g->models);
     if (g->pool && g->state && g->disk) engine_save_all(g);
     log_set_sink(NULL, NULL);
     if (g->disk && !disk_free(g->disk, DISK_WAIT_MS)) {

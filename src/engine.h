@@ -24,6 +24,7 @@ struct run_options {                   /* of the command line */
 };
 
 struct tester;
+struct models;
 struct signals;
 
 struct live_list { /* the newest answer of one worker */
@@ -51,8 +52,10 @@ struct engine {
     int64_t max_connections;
     struct ui *ui;
     struct tester *tester;
+    struct models *models;
     struct signals *signals;
-    struct addrs *addrs; /* the newest, for workers of a new configuration */
+    struct catalog *catalog; /* the newest; never NULL once booted */
+    struct addrs *addrs;     /* the newest, for workers of a new configuration */
 
     mono_t started;
     char listen[256], base_url[280];
@@ -125,6 +128,11 @@ void tester_add(struct tester *t, const char *key_id, bool deep, struct command 
 unsigned tester_add_all(struct tester *t, bool bad_only);
 unsigned tester_cancel(struct tester *t); /* what is queued; returns how many */
 void tester_progress(const struct tester *t, struct snap_progress *out);
+
+/* models.c: the run-time catalogue. */
+struct models *models_new(struct engine *g); /* after the workers */
+void models_free(struct models *m);
+void models_conf_changed(struct models *m);
 
 /* signals.c */
 void signals_block(void);                      /* before any thread */

@@ -44,6 +44,7 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
     for (unsigned i = 0; i < g->worker_count; i++)
         if (!worker_call(g->workers[i], give_conf, conf_get(conf))) conf_put(conf);
     engine_apply_bans(g);
+    models_conf_changed(g->models);
     if (other_host) {
         keypool_outage_reset(g->pool);
         addrs_put(g->addrs);

@@ -96,17 +96,17 @@ static bool banned_by_file(const struct engine *g, struct str id)
 
 static void describe_model(struct engine *g, struct snap_model *m, const char *id)
 {
-    const struct model *known = catalog_find(str_of(id));
+    const struct model *known = catalog_find(g->catalog, str_of(id));
     const char *evidence, *type, *sub_type;
     str_copy(m->id, sizeof m->id, str_of(id));
-    m->cost = model_cost(str_of(id), &evidence);
+    m->cost = catalog_cost(g->catalog, str_of(id), &evidence);
     snprintf(m->evidence, sizeof m->evidence, "%s", evidence);
     model_guess_kind(str_of(id), &type, &sub_type);
     snprintf(m->type, sizeof m->type, "%s", known ? known->type : type);
     snprintf(m->sub_type, sizeof m->sub_type, "%s", known ? known->sub_type : sub_type);
     if (known) price_text(&known->price, m->price, sizeof m->price);
     m->context = known ? known->context : 0;
-    m->in_catalog = known != NULL;
+    m->in_catalog = known && known->listed;
     m->ban_from_file = banned_by_file(g, str_of(id));
     m->banned = m->ban_from_file || map_get(&g->bans, str_of(id)) != NULL;
     m->keys_usable = keypool_usable_for(g->pool, str_of(id), loop_now(g->loop));
@@ -147,7 +147,8 @@ static void view_models(struct engine *g, struct snapshot *s)
     size_t n = meter_models(g->meter, loop_now(g->loop), traffic, METER_MODELS_MAX + 1);
     s->models = xcalloc(MODELS_VIEW_MAX, sizeof *s->models);
     const struct model *m;
-    for (size_t i = 0; (m = catalog_at(i)) != NULL && s->model_count < MODELS_VIEW_MAX; i++) {
+    for (size_t i = 0; (m = catalog_at(g->catalog, i)) != NULL && s->model_count < MODELS_VIEW_MAX; i++) {
+        if (!m->listed) continue;
         struct snap_model *row = &s->models[s->model_count++];
         describe_model(g, row, m->id);
         map_put(&seen, str_of(m->id), row);

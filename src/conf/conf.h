@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "conf/price.h"
 
 struct text_list {
     char **items;
@@ -36,8 +37,9 @@ struct key_conf {
 /* What [models] says about one name: alias.NAME, price.NAME, free.NAME, limit.NAME. */
 struct model_rule {
     char *name;
-    char *alias_of;               /* the model it stands for; NULL: none */
-    char *price;                  /* as written; NULL: not said */
+    char *alias_of; /* the model it stands for; NULL: none */
+    bool has_price;
+    struct price price;
     int free;                     /* -1 not said, 0, 1 */
     int64_t limit_rpm, limit_tpm; /* a minute, of one account; 0 none */
 };

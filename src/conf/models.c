@@ -24,21 +24,11 @@ static const char *set_alias(struct model_rule *r, struct str value)
     return NULL;
 }
 
-/* Numbers of CNY with '/' between them. */
-static bool price_is_valid(struct str s)
-{
-    struct str part;
-    int64_t micro;
-    size_t n = 0;
-    for (; str_split(&s, '/', &part); n++)
-        if (!str_micro(str_trim(part), &micro) || micro < 0) return false;
-    return n >= 1 && n <= 3;
-}
-
 static const char *set_price(struct model_rule *r, struct str value)
 {
-    if (!price_is_valid(value)) return "must be CNY per million tokens, in / out / cached, such as 1.5/4/0.4";
-    r->price = str_dup(value);
+    if (!price_parse(value, &r->price))
+        return "must be a price in CNY such as 1.5/4/0.4 (per million tokens, in/out/cached) or 0.3/image";
+    r->has_price = true;
     return NULL;
 }
 
@@ -122,7 +112,7 @@ static void check_rule(struct loading *l, const struct model_rule *r)
     const struct model_rule *to = r->alias_of ? conf_model_rule(l->c, str_of(r->alias_of)) : NULL;
     char *where = xasprintf("models.alias.%s", r->name);
     if (to && to->alias_of) load_problem(l, where, "%s is an alias itself; name the model it stands for", r->alias_of);
-    if (r->alias_of && (r->price || r->free >= 0 || r->limit_rpm || r->limit_tpm))
+    if (r->alias_of && (r->has_price || r->free >= 0 || r->limit_rpm || r->limit_tpm))
         load_warning(l, where, "price, free and limit of an alias have no effect; set those of %s", r->alias_of);
     free(where);
 }
@@ -137,7 +127,6 @@ void model_rules_free(struct conf *c)
     for (size_t i = 0; i < c->model_rule_count; i++) {
         free(c->model_rules[i].name);
         free(c->model_rules[i].alias_of);
-        free(c->model_rules[i].price);
     }
     free(c->model_rules);
 }

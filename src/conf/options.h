@@ -39,7 +39,7 @@
     OPTION(pool, wait_for_key, DURATION, "0s", 0, 3600000, 0, "How long a request may wait in line when every key is cooling; 0s: it is refused at once") \
     OPTION(models, ban, LIST, "", 0, 1024, 0, "Models that are neither listed nor served") \
     OPTION(models, test_model, TEXT, "Qwen/Qwen3-8B", 1, 256, 0, "Model of a deep key test (one token)") \
-    OPTION(models, refresh, DURATION, "1h", 0, 604800000, 0, "How often the platform is asked for its list of models; 0: only at start and by command") \
+    OPTION(models, refresh, DURATION, "1h", 0, 604800000, 0, "How often the platform is asked for its list of models; 0: only by command") \
     OPTION(models, reasoning_aliases, FLAG, "yes", 0, 0, 0, "Offer X-thinking and X-openwebui for every model X that reasons") \
     OPTION(models, chat_images, CHOICE, "link", "link|inline", 0, 0, "How a picture made through chat comes back: its address, or the picture itself") \
     OPTION(models, probe, FLAG, "no", 0, 0, 0, "Find out with FREE_MODEL_TEST_KEY and one token whether an unknown model is free") \

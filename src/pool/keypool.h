@@ -145,6 +145,7 @@ struct lease_end {
     int64_t ms_to_midnight; /* Asia/Shanghai */
     struct str model;
     enum model_cost cost; /* as in pick_ask */
+    bool cost_observed;   /* only traffic says so: it may have been wrong */
     mono_t now;
     wall_t wall;
 };

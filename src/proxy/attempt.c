@@ -192,6 +192,8 @@ static void return_lease(struct exchange *e, enum verdict v)
                             .retry_after_ms = e->retry_after_ms,
                             .ms_to_midnight = ms_to_platform_midnight(wall),
                             .model = str_of(e->scan.model),
+                            .cost = e->cost,
+                            .cost_observed = e->cost_observed,
                             .now = loop_now(e->p->loop),
                             .wall = wall};
     if (is_news(v))

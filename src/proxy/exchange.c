@@ -211,7 +211,7 @@ static enum error_code error_of_scan(enum scan_result r)
 static bool model_is_known(const struct exchange *e)
 {
     struct str model = str_of(e->scan.model);
-    return catalog_find(model) || map_get(&e->p->known_models, model);
+    return catalog_find(e->p->catalog, model) || map_get(&e->p->known_models, model);
 }
 
 void exchange_on_body(struct exchange *e)
@@ -301,7 +301,11 @@ static void note_tried(struct exchange *e, uint32_t slot)
 
 static void acquire(struct exchange *e, struct pick *pick)
 {
+    const char *evidence;
+    e->cost = catalog_cost(e->p->catalog, str_of(e->scan.model), &evidence);
+    e->cost_observed = strcmp(evidence, "observed") == 0;
     struct pick_ask ask = {.model = str_of(e->scan.model),
+                           .cost = e->cost,
                            .tried = e->tried,
                            .tried_count = e->tried_count,
                            .under_way = e->tries > 0 && !e->trial,

@@ -71,7 +71,9 @@ struct exchange {
 
     struct scan scan;
     bool model_known;
-    struct body *body; /* until the gate has passed */
+    enum model_cost cost; /* of the model, as known at the last try */
+    bool cost_observed;   /* by traffic only */
+    struct body *body;    /* until the gate has passed */
     char method[16];
     uint64_t bytes_up;
     enum end_reason end; /* set by settle() */
@@ -124,6 +126,7 @@ struct proxy {
     struct conf *conf;
     struct addrs *addrs;
     struct ban_set *bans;
+    struct catalog *catalog; /* NULL: the built-in table, before the first mail */
     struct server *server;
     struct upstream *upstream;
     struct list live;    /* struct exchange.node */

@@ -55,7 +55,8 @@ static void get_models(void *arg, struct local_call *lc)
     json_name(&j, "data");
     json_array(&j);
     const struct model *m;
-    for (size_t i = 0; (m = catalog_at(i)) != NULL; i++) {
+    for (size_t i = 0; (m = catalog_at(p->catalog, i)) != NULL; i++) {
+        if (!m->listed) continue;
         if (type.n && !str_is(type, m->type)) continue;
         if (sub_type.n && !str_is(sub_type, m->sub_type)) continue;
         if (!ban_set_has(p->bans, str_of(m->id))) put_model(&j, m);
@@ -69,7 +70,7 @@ static void get_model(void *arg, struct local_call *lc)
 {
     (void)arg;
     struct str id = local_segment(lc);
-    const struct model *m = catalog_find(id);
+    const struct model *m = catalog_find(local_proxy(lc)->catalog, id);
     if (!m || ban_set_has(local_proxy(lc)->bans, id)) {
         local_refuse(lc, m ? ERR_model_banned : ERR_not_found,
                      m ? "this model is banned on this proxy" : "this model is not in the list");

@@ -234,6 +234,7 @@ void proxy_shutdown(struct proxy *p)
     conf_put(p->conf);
     addrs_put(p->addrs);
     ban_set_put(p->bans);
+    catalog_put(p->catalog);
     p->server = NULL;
 }
 
@@ -304,6 +305,12 @@ void proxy_set_bans(struct proxy *p, struct ban_set *b)
 {
     ban_set_put(p->bans);
     p->bans = b;
+}
+
+void proxy_set_catalog(struct proxy *p, struct catalog *c)
+{
+    catalog_put(p->catalog);
+    p->catalog = c;
 }
 
 void proxy_wake(struct proxy *p, uint64_t exchange)

@@ -35,6 +35,7 @@ void ban_set_put(struct ban_set *b);
 bool ban_set_has(const struct ban_set *b, struct str model);
 
 struct proxy;
+struct catalog;
 
 struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned worker_id, struct conf *conf);
 /* The end, on the worker's thread: kills what is left, closes every connection; counters and records stay. */
@@ -48,6 +49,7 @@ void proxy_make_room(struct proxy *p, void *unused);    /* closes the one that h
 void proxy_set_conf(struct proxy *p, struct conf *conf);
 void proxy_set_addrs(struct proxy *p, struct addrs *a);
 void proxy_set_bans(struct proxy *p, struct ban_set *b);
+void proxy_set_catalog(struct proxy *p, struct catalog *c);
 /* The key pool says that this exchange, when it still waits, may ask for a key again. */
 void proxy_wake(struct proxy *p, uint64_t exchange);
 /* Idle connections close, replies close their connection; what runs goes on. */

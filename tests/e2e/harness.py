@@ -125,7 +125,8 @@ class Proxy:
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("SFPROXY") and k not in ("KEYS", "PORT")}
         self.env.update({"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
                          "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-                         "TSAN_OPTIONS": "exitcode=98:halt_on_error=0"})
+                         "TSAN_OPTIONS": "exitcode=98:halt_on_error=0",
+                         "SFPROXY_MODELS_REFRESH": "0"})  # tests of the refresh ask for it
         self.env.update(env or {})
         self.args = list(args)
         self.write_conf(keys, conf)

@@ -257,11 +257,12 @@ static void rules_of_models(void **state)
                              "limit.y = 30\nrefresh = 5m\nchat_images = inline\n");
     const struct model_rule *r = conf_model_rule(c, STR("gpt-4o"));
     assert_string_equal(r->alias_of, "Qwen/Qwen3-32B");
-    assert_null(r->price);
+    assert_false(r->has_price);
     assert_int_equal(r->free, -1);
     r = conf_model_rule(c, STR("Qwen/Qwen3-32B"));
     assert_null(r->alias_of);
-    assert_string_equal(r->price, "1/4/0.1");
+    assert_true(r->has_price);
+    assert_int_equal(r->price.step[0].out, 4000000);
     assert_int_equal(r->free, 0);
     assert_int_equal(r->limit_rpm, 1000);
     assert_int_equal(r->limit_tpm, 50000);
@@ -289,8 +290,8 @@ static void wrong_rules_of_models(void **state)
         {"[models]\nalias.a = a\n", "models.alias.a must be another model's name"},
         {"[models]\nalias.a = b\nalias.b = c\n", "b is an alias itself"},
         {"[models]\nalias.a = b\nalias.a = c\n", "sfproxy.conf:3: alias.a is given twice in [models]"},
-        {"[models]\nprice.a = cheap\n", "sfproxy.conf:2: models.price.a must be CNY per million tokens"},
-        {"[models]\nprice.a = 1/-4\n", "models.price.a must be CNY"},
+        {"[models]\nprice.a = cheap\n", "sfproxy.conf:2: models.price.a must be a price in CNY"},
+        {"[models]\nprice.a = 1/-4\n", "models.price.a must be a price"},
         {"[models]\nfree.a = perhaps\n", "models.free.a must be yes or no"},
         {"[models]\nlimit.a = 0/0\n", "models.limit.a must be requests/tokens"},
         {"[models]\nlimit.a = 10/x\n", "models.limit.a must be requests/tokens"},
