@@ -100,7 +100,7 @@ build/traffic: $(TRAFFIC_SRC)
 	@mkdir -p build
 	$(CC) -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o $@ $(TRAFFIC_SRC) -lcjson -lcrypto
 
-$(B)/fake_screen: tests/tui/fake_screen.c $(B)/libsfproxy.a
+$(B)/fake_screen: tests/tui/fake_screen.c tests/tui/fake_data.h $(B)/libsfproxy.a
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libsfproxy.a $(LIBS)
 
 build/client/node_modules/.package-lock.json: tests/e2e/client/package.json

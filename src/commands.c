@@ -257,6 +257,7 @@ static void (*const verbs[CMD_COUNT])(struct engine *, struct command *) = {
     [CMD_QUIT] = quit,
     [CMD_HANGUP] = hangup,
     [CMD_SCREEN_HIDDEN] = screen_hidden,
+    [CMD_SCREEN_SAVE] = engine_save_picture,
 };
 
 void commands_run(void *engine, struct command *cmd)

@@ -274,6 +274,8 @@ static void start_screen(struct engine *g)
                            .graph = c->ui_graph,
                            .fps = (int)c->ui_fps,
                            .mouse = c->ui_mouse,
+                           .bell = c->ui_bell,
+                           .title = c->ui_title,
                            .privacy = g->options.privacy,
                            .readonly = g->options.readonly};
     if (!g->options.headless && ui_possible(&why)) g->ui = ui_start(&o, g->control, &why);

@@ -99,6 +99,7 @@ void engine_drain_records(struct engine *g);
 void engine_book(struct engine *g, const struct record *r, mono_t now);
 void engine_keys_changed(struct engine *g); /* run-time keys: write the `keys` file */
 /* Reads the configuration again on the disk thread; the command (may be NULL) is answered when it was applied. */
+void engine_save_picture(struct engine *g, struct command *cmd); /* picture.c */
 void engine_reload(struct engine *g, struct command *cmd);
 void engine_ui_stop(struct engine *g);
 

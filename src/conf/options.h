@@ -68,6 +68,8 @@
     OPTION(ui, fps, NUMBER, "4", 1, 10, 0, "Frames a second when figures change") \
     OPTION(ui, on_hangup, CHOICE, "exit", "exit|keep", 0, 0, "When the terminal is gone: drain and exit, or go on without a screen") \
     OPTION(ui, mouse, FLAG, "yes", 0, 0, 0, "Wheel and click") \
+    OPTION(ui, bell, FLAG, "no", 0, 0, 0, "Ring the terminal's bell when no key is usable any more") \
+    OPTION(ui, title, FLAG, "no", 0, 0, 0, "Rate and requests in flight in the terminal's title") \
     OPTION(log, level, CHOICE, "info", "error|warn|info|debug", 0, 0, "Least important lines that are kept") \
     OPTION(log, file, TEXT, "", 0, 1024, RESTART, "Log file; empty: stderr when there is no screen") \
     OPTION(log, size, SIZE, "10M", 65536, 1073741824, RESTART, "A log file is set aside at this size") \

@@ -28,6 +28,7 @@
     COMMAND(QUIT, "quit", false)                   /* at once */                                                       \
     COMMAND(HANGUP, "hangup", false)               /* the screen's terminal is gone */                                 \
     COMMAND(SCREEN_HIDDEN, "screen_hidden", false) /* flag: hidden; log lines go to stderr meanwhile */                \
+    COMMAND(SCREEN_SAVE, "save", true)             /* text: file name or nothing, newline, the picture */              \
     COMMAND(SNAPSHOT, "snapshot", false)           /* a fresh one, in the result */
 
 enum command_kind {

@@ -2,6 +2,7 @@
  * line of keys that are valid now. An event goes to the prompt if one is open, else through the bindings table to the
  * view, else to app_act(). */
 #include "ui/tui/app.h"
+#include "ui/tui/term.h"
 #include "ui/tui/text.h"
 
 static const struct view_ops *const views[VIEW_COUNT] = {
@@ -121,6 +122,29 @@ static void hold_log(struct app *a, const struct snapshot *fresh)
     }
 }
 
+/* The bell rings once, when the last usable key is gone. */
+static void watch_usable(struct app *a)
+{
+    bool usable = false;
+    for (size_t i = 0; i < a->snap->key_count && !usable; i++) {
+        enum key_state s = a->snap->keys[i].view.state;
+        usable = s == KEY_READY || s == KEY_BUSY || s == KEY_UNTESTED || s == KEY_TESTING;
+    }
+    if (a->had_usable && !usable && a->options.bell) term_bell();
+    a->had_usable = usable;
+}
+
+static void set_title(struct app *a)
+{
+    char title[96];
+    if (!a->options.title || !a->snap) return;
+    snprintf(title, sizeof title, "sfproxy %s rpm %s in flight", num_si(a->snap->totals.rates.rpm).s,
+             num_plain(a->snap->in_flight).s);
+    if (strcmp(title, a->title) == 0) return;
+    memcpy(a->title, title, sizeof a->title);
+    term_title(title);
+}
+
 void app_take_snapshot(struct app *a)
 {
     if (a->paused) return;
@@ -136,6 +160,8 @@ void app_take_snapshot(struct app *a)
     arrange_all(a);
     snapshot_put(old);
     watch_progress(a);
+    watch_usable(a);
+    set_title(a);
 }
 
 static void place(struct app *a, enum view_id v)
@@ -148,6 +174,7 @@ void app_draw(struct app *a)
 {
     draw_begin(&a->canvas);
     a->canvas.ascii = a->ascii;
+    a->canvas.plain = a->plain;
     place(a, view_in_front(a));
     put_cursor(&a->canvas, 0, 0, false);
     frame_draw(a);
@@ -158,6 +185,7 @@ void app_draw(struct app *a)
     }
     draw_end(a->whole_redraw);
     a->whole_redraw = false;
+    if (a->save_asked) app_save(a);
 }
 
 int app_next_change(const struct app *a)

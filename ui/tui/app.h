@@ -95,7 +95,7 @@ struct app {
     int map_at;             /* model under the cursor of the map */
     bool heat_map, grouped; /* Keys: the map of keys and models; accounts folded */
     enum graph_window window;
-    bool privacy, paused, mouse, ascii, ascii_graph, whole_redraw;
+    bool privacy, paused, mouse, ascii, ascii_graph, plain, whole_redraw;
     mono_t paused_at;
 
     struct toast toast;
@@ -117,6 +117,10 @@ struct app {
 
     bool dirty; /* draw at once */
     bool hide_asked, suspend_asked;
+    bool save_asked; /* after the next frame, as save_name */
+    char save_name[FILTER_MAX * 4];
+    bool had_usable; /* a key was usable in the last snapshot */
+    char title[96];  /* of the terminal, as it was set */
 };
 
 /* What a view does; one table in app.c. */
@@ -164,6 +168,7 @@ bool app_refuse_readonly(struct app *a);
 void app_copy(struct app *a, const char *text);
 void app_undo_keys(struct app *a, char (*ids)[KEY_ID_LEN + 1], size_t count, bool was_on); /* takes ids */
 void app_undo_model(struct app *a, const char *model, bool was_banned);
+void app_save(struct app *a);                      /* the picture that was just drawn */
 void app_command(struct app *a, const char *line); /* a ":" line */
 void app_command_complete(struct buf *line);
 const char *app_command_at(size_t i, enum msg *help); /* its name and arguments, for the Help page; NULL: no more */
@@ -200,6 +205,9 @@ enum msg view_state_word(enum key_state s);
 enum msg view_class_word(enum key_class c);
 enum role view_class_role(enum key_class c);
 const char *view_verdict(enum verdict v); /* a short word */
+const char *view_end(enum end_reason r);
+const char *view_step(const char *name);                             /* of a running request */
+void view_limits(const struct snap_cell *c, char *out, size_t size); /* "RPM 42/60  TPM 12.3K/? (learned)" */
 /* A breaker that is not closed. */
 bool view_is_down(const char *breaker);
 /* "probe in 8s", or that the probe runs. */
@@ -208,7 +216,11 @@ const char *view_probe(const struct app *a, const char *breaker, int64_t probe_m
 bool view_upstream_trouble(const struct app *a, char *out, size_t size);
 enum graph_window view_window(const struct app *a); /* never AUTO */
 const char *view_window_name(enum graph_window w);
-void view_balance(const struct app *a, const struct key_view *k, char *out, size_t size);
+/* Money; what is not known is "?", never 0. */
+void view_balance(const struct app *a, const struct snap_key *k, char *out, size_t size);       /* "<=12.40" */
+const char *view_origin(const struct app *a, const struct snap_key *k, char *out, size_t size); /* "set 3d" */
+const char *view_total_balance(const struct app *a, char *out, size_t size);                    /* "838.04 +7?" */
+const char *view_spent(const struct app *a, int64_t micro, char *out, size_t size);
 int64_t view_elapsed(const struct app *a); /* ms since the drawn snapshot was made; 0 while paused */
 /* Longest cooldown of the key, 0 none; `c` gets it. */
 int64_t view_cooldown_left(const struct app *a, const struct key_view *k, const struct key_cooldown_view **c);
@@ -224,6 +236,11 @@ const char *view_key_brief(const struct app *a, const char *key_id, char *out, s
 const char *view_account(const struct key_view *k); /* its name, or the key's id: an account of its own */
 void view_ago(const struct app *a, wall_t t, char *out, size_t size);
 
+/* --- requests --- */
+int64_t request_age(const struct app *a, const struct snap_request *q);
+void request_speed(const struct record *r, char *out, size_t size); /* tokens a second */
+void request_draw_detail(struct app *a, struct rect r);
+
 /* --- keys_rows.c: accounts folded --- */
 void keys_rows_build(struct app *a); /* after every change of the snapshot or of what is open */
 void keys_rows_free(struct app *a);
@@ -236,6 +253,7 @@ const struct snap_key *keys_group_of(const struct app *a,
                                      const struct snap_key *row); /* its account's row, or itself */
 size_t keys_of_account(const struct app *a, const char *account, const struct key_view **out, size_t room);
 void keys_draw_detail(struct app *a, struct rect r);
+void keys_name_cell(const struct app *a, const struct snap_key *row, struct cell *out); /* keys_columns.c */
 
 /* --- keys_map.c: keys x models --- */
 void map_draw(struct app *a, struct rect r);
@@ -243,6 +261,7 @@ void map_move(struct app *a, int models);
 void keys_act_add(struct app *a);
 void keys_test_all(struct app *a, const char *which, bool asked);
 void keys_delete_now(struct app *a);
+void keys_test_deep(struct app *a);
 void keys_ask_other_region(struct app *a);
 void keys_test_other_region(struct app *a);
 size_t keys_chosen(struct app *a, const struct key_view **out, size_t room); /* marks, else the row */

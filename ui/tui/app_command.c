@@ -46,6 +46,19 @@ static void cmd_map(struct app *a, const char *arg, int number)
     a->heat_map = true;
 }
 
+static void cmd_save(struct app *a, const char *arg, int number)
+{
+    (void)number;
+    str_copy(a->save_name, sizeof a->save_name, str_of(arg));
+    a->save_asked = true;
+}
+
+static void cmd_deep(struct app *a, const char *arg, int number)
+{
+    (void)arg, (void)number;
+    keys_test_deep(a);
+}
+
 static void cmd_hide(struct app *a, const char *arg, int number)
 {
     (void)arg, (void)number;
@@ -68,6 +81,8 @@ static const struct {
     {"add", cmd_add, 0, MSG_HE_ADD},
     {"test all", cmd_test, 0, MSG_HE_TEST_ALL},
     {"test bad", cmd_test, 0, MSG_HE_CMD_TEST_BAD},
+    {"test deep", cmd_deep, 0, MSG_HE_CMD_TEST_DEEP},
+    {"save [FILE]", cmd_save, 0, MSG_HE_CMD_SAVE},
     {"columns", cmd_act, ACT_COLUMNS, MSG_HE_CMD_COLUMNS},
     {"map", cmd_map, 0, MSG_HE_MAP},
     {"reload", cmd_post, CMD_RELOAD, MSG_HE_CMD_RELOAD},
@@ -82,15 +97,23 @@ static const struct {
     {"drain", cmd_post, CMD_DRAIN, MSG_HE_CMD_DRAIN},
 };
 
+/* "save [FILE]" takes one word more, whatever it is. */
+static bool is_command(const char *name, const char *line)
+{
+    size_t n = strcspn(name, "[");
+    if (!name[n]) return strcmp(name, line) == 0;
+    return strncmp(name, line, n) == 0 || (strncmp(name, line, n - 1) == 0 && !line[n - 1]);
+}
+
 /* A full-width colon or letters are ASCII already (input_normalise()). */
 void app_command(struct app *a, const char *line)
 {
-    char word[64], text[160];
+    char word[FILTER_MAX * 4], text[FILTER_MAX * 5];
     struct str s = str_trim(str_of(line));
     if (s.n == 0) return;
     str_copy(word, sizeof word, s);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i].name, word) != 0) continue;
+        if (!is_command(commands[i].name, word)) continue;
         const char *arg = strchr(word, ' ');
         commands[i].run(a, arg ? arg + 1 : "", commands[i].number);
         return;
@@ -106,7 +129,7 @@ void app_command_complete(struct buf *line)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         const char *name = commands[i].name;
         if (strncmp(name, buf_cstr(line), line->len) != 0) continue;
-        size_t n = found ? 0 : strlen(name);
+        size_t n = found ? 0 : strcspn(name, "[");
         while (found && n < common && found[n] == name[n]) n++;
         if (!found) found = name;
         common = n;

@@ -75,6 +75,20 @@ void app_copy(struct app *a, const char *text)
     app_toast(a, TOAST_INFO, tr_with(said, sizeof said, MSG_T_COPIED, text, NULL));
 }
 
+void app_save(struct app *a)
+{
+    struct buf text = BUF_INIT(1 << 20);
+    char *masked;
+    a->save_asked = false;
+    buf_printf(&text, "%s\n", a->save_name);
+    draw_read(&a->canvas, &text);
+    masked = xcalloc(1, text.len + 1);
+    text_mask_keys(masked, text.len + 1, buf_cstr(&text));
+    (void)app_post(a, CMD_SCREEN_SAVE, "", masked, 0, 0);
+    free(masked);
+    buf_free(&text);
+}
+
 /* --- answers --- */
 
 static bool is_quiet(const struct reply *r)

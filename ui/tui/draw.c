@@ -3,6 +3,7 @@
 #include "ui/tui/draw.h"
 
 #include <curses.h>
+#include <limits.h>
 
 #include "ui/tui/text.h"
 
@@ -39,7 +40,7 @@ static void emit(const struct canvas *c, int y, int x, enum role role, const cha
     uint32_t cp;
     for (size_t n; (n = text_next(s, &cp)) > 0; s += n) {
         int w = text_cell(cp);
-        if (c->ascii) cp = plain(cp);
+        if (c->ascii || (c->plain && cp >= 0x2000 && cp < 0x3000)) cp = plain(cp);
         if (x + w > c->w) return;
         wchar_t text[2] = {(wchar_t)cp, 0};
         cchar_t cell;
@@ -103,6 +104,37 @@ void put_bar(const struct canvas *c, int y, int x, int w, const char *left, cons
     put_pad(c, y, x, w, ROLE_BAR, "");
     int used = put(c, y, x + 1, w - 2, ROLE_BAR, left), rw = text_width(right);
     if (rw > 0 && used + rw + 4 <= w) put(c, y, x + w - rw - 1, rw, ROLE_BAR_DIM, right);
+}
+
+static size_t read_cell(int y, int x, char utf8[MB_LEN_MAX + 1], int *w)
+{
+    cchar_t cell;
+    wchar_t text[CCHARW_MAX + 1] = L" ";
+    attr_t attrs;
+    short pair;
+    if (mvin_wch(y, x, &cell) == OK) (void)getcchar(&cell, text, &attrs, &pair, NULL);
+    int n = wctomb(utf8, text[0]);
+    *w = MAX(text_cell((uint32_t)text[0]), 1);
+    if (n > 0) return (size_t)n;
+    utf8[0] = '?';
+    return 1;
+}
+
+void draw_read(const struct canvas *c, struct buf *out)
+{
+    char line[LINE_BYTES], cell[MB_LEN_MAX + 1];
+    for (int y = 0; y < c->h; y++) {
+        size_t n = 0, kept = 0;
+        for (int x = 0, w = 1; x < c->w; x += w) {
+            size_t len = read_cell(y, x, cell, &w);
+            if (n + len >= sizeof line) break;
+            memcpy(line + n, cell, len);
+            n += len;
+            if (cell[0] != ' ') kept = n;
+        }
+        buf_add(out, line, kept);
+        buf_putc(out, '\n');
+    }
 }
 
 void put_cursor(const struct canvas *c, int y, int x, bool on)

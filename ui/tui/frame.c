@@ -108,37 +108,19 @@ static void strip_states(struct strip *s)
     s->x++;
 }
 
-/* Keys of one account share its balance. */
-static bool account_was_counted(const struct snapshot *s, size_t i)
+/* What is there, what went today, how fast, how long it lasts. A figure that is not known is left out. */
+static void strip_money(struct strip *s)
 {
-    const char *account = s->keys[i].view.account;
-    for (size_t k = 0; k < i && account[0]; k++)
-        if (strcmp(s->keys[k].view.account, account) == 0 && s->keys[k].view.balance_origin != BALANCE_UNKNOWN)
-            return true;
-    return false;
-}
-
-static void strip_balance(struct strip *s)
-{
-    const struct snapshot *snap = s->a->snap;
-    int64_t sum = 0;
-    size_t unknown = 0;
-    bool set = false;
-    for (size_t i = 0; i < snap->key_count; i++) {
-        const struct key_view *k = &snap->keys[i].view;
-        if (k->balance_origin == BALANCE_UNKNOWN)
-            unknown++;
-        else if (!account_was_counted(snap, i))
-            sum += k->balance_micro, set |= k->balance_origin == BALANCE_SET;
-    }
-    char text[80];
-    if (s->a->privacy)
-        snprintf(text, sizeof text, "****");
-    else if (unknown == snap->key_count)
-        snprintf(text, sizeof text, "?");
-    else
-        snprintf(text, sizeof text, unknown ? "%s%s +%zu?" : "%s%s", set ? "<=" : "", num_money(sum).s, unknown);
-    strip_pair(s, tr(MSG_H_BALANCE), text, ROLE_STRONG);
+    const struct meter_totals *t = &s->a->snap->totals;
+    char text[80], part[64];
+    strip_pair(s, tr(MSG_H_BALANCE), view_total_balance(s->a, text, sizeof text), ROLE_STRONG);
+    if (t->cost_today >= 0)
+        strip_pair(s, tr(MSG_H_SPENT), view_spent(s->a, t->cost_today, text, sizeof text), ROLE_NORMAL);
+    if (t->burn_per_hour < 0 || s->a->privacy) return;
+    strip_add(s, ROLE_NORMAL, tr_with(text, sizeof text, MSG_H_BURN, num_money(t->burn_per_hour).s, NULL), 2);
+    if (t->hours_left < 0) return;
+    enum role role = t->hours_left < 24 ? ROLE_WARN : ROLE_NORMAL;
+    strip_add(s, role, tr_with(part, sizeof part, MSG_H_LEFT, num_span(t->hours_left * 3600000).s, NULL), 2);
 }
 
 /* First, because nothing else matters then. */
@@ -177,7 +159,7 @@ static void draw_health(struct app *a)
     struct num errors = num_percent(t->errors_per_min, t->done_per_min);
     strip_pair(&s, tr(MSG_H_ERRORS), errors.s, t->errors_per_min ? ROLE_BAD : ROLE_NORMAL);
     if (r.w < 110) return;
-    strip_balance(&s);
+    strip_money(&s);
     snprintf(text, sizeof text, "%s / %s", num_si(t->rates.rpd).s, num_si(t->rates.tpd).s);
     strip_pair(&s, tr(MSG_H_TODAY), text, ROLE_NORMAL);
     snprintf(text, sizeof text, "p50 %s  p95 %s", num_seconds(t->ttft_p50_ms).s, num_seconds(t->ttft_p95_ms).s);

@@ -10,6 +10,8 @@ enum key_column {
     KC_LABEL,
     KC_CLASS,
     KC_BALANCE,
+    KC_ORIGIN,
+    KC_SPENT,
     KC_RPM,
     KC_TPM,
     KC_RPD,
@@ -31,7 +33,9 @@ static const struct column columns[KC_COUNT] = {
     [KC_KEY] = {MSG_COL_KEY, 13, 0, 0, 1, false, "key"},
     [KC_LABEL] = {MSG_COL_LABEL, 8, 4, 0, 9, false, "label"},
     [KC_CLASS] = {MSG_COL_CLASS, 7, 0, 0, 4, false, "class"},
-    [KC_BALANCE] = {MSG_COL_BALANCE, 11, 0, 0, 3, true, "balance"},
+    [KC_BALANCE] = {MSG_COL_BALANCE, 9, 0, 0, 3, true, "balance"},
+    [KC_ORIGIN] = {MSG_COL_ORIGIN, 11, 0, 0, 7, false, "origin"},
+    [KC_SPENT] = {MSG_COL_SPENT, 6, 0, 0, 7, true, "spent"},
     [KC_RPM] = {MSG_COL_RPM, 4, 0, 0, 2, true, "rpm"},
     [KC_TPM] = {MSG_COL_TPM, 5, 0, 0, 3, true, "tpm"},
     [KC_RPD] = {MSG_COL_RPD, 5, 0, 0, 12, true, "rpd"},
@@ -113,17 +117,20 @@ static void error_text(const struct app *a, const struct key_view *k, struct cel
 }
 
 /* An account opens and closes like a branch of a tree; its keys stand indented below it. */
-static void key_text(const struct app *a, const struct snap_key *s, struct cell *out)
+void keys_name_cell(const struct app *a, const struct snap_key *s, struct cell *out)
 {
-    char name[80];
+    char brief[80];
     if (!a->grouped || !keys_in_group(a, s)) {
         view_key_name(a, s->view.id, out->text, sizeof out->text);
     } else if (keys_is_account(a, s)) {
-        snprintf(out->text, sizeof out->text, "%s %s", keys_is_open(a, s) ? "-" : "+",
-                 a->privacy ? "****" : s->view.account);
+        char name[64];
+        const char *account = a->privacy ? "****" : s->view.account;
+        text_fit(name, sizeof name, account, MIN(text_width(account), 7), false); /* the count stays in sight */
+        snprintf(out->text, sizeof out->text, "%s %s (%zu)", keys_is_open(a, s) ? "-" : "+", name,
+                 keys_of_account(a, s->view.account, NULL, 0));
         out->role = ROLE_STRONG;
     } else {
-        snprintf(out->text, sizeof out->text, "  %s", view_key_brief(a, s->view.id, name, sizeof name));
+        snprintf(out->text, sizeof out->text, "  %s", view_key_brief(a, s->view.id, brief, sizeof brief));
     }
 }
 
@@ -154,15 +161,23 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
                  column == KC_SYMBOL ? view_state_symbol(k->state) : tr(view_state_word(k->state)));
         out->role = view_state_role(k->state);
         break;
-    case KC_KEY: key_text(a, s, out); break;
+    case KC_KEY: keys_name_cell(a, s, out); break;
     case KC_LABEL: label_text(a, s, out); break;
     case KC_CLASS:
         snprintf(out->text, sizeof out->text, "%s", tr(view_class_word(k->class)));
         out->role = view_class_role(k->class);
         break;
     case KC_BALANCE:
-        view_balance(a, k, out->text, sizeof out->text);
-        if (k->balance_origin == BALANCE_UNKNOWN) out->role = ROLE_DIM;
+        view_balance(a, s, out->text, sizeof out->text);
+        if (s->balance_origin == BALANCE_UNKNOWN) out->role = ROLE_DIM;
+        break;
+    case KC_ORIGIN:
+        view_origin(a, s, out->text, sizeof out->text);
+        out->role = ROLE_DIM;
+        break;
+    case KC_SPENT:
+        view_spent(a, s->spent_today_micro, out->text, sizeof out->text);
+        if (s->spent_today_micro <= 0) out->role = ROLE_DIM;
         break;
     case KC_RPM: number(out, s->meter.rates.rpm); break;
     case KC_TPM: number(out, s->meter.rates.tpm); break;
@@ -195,6 +210,12 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
 
 #define ORDER(x, y) ((x) < (y) ? -1 : (x) > (y))
 
+/* Unknown below everything. */
+static int64_t known_balance(const struct snap_key *k)
+{
+    return k->balance_origin == BALANCE_UNKNOWN ? INT64_MIN : k->balance_left_micro;
+}
+
 static int by_column(void *arg, const void *x, const void *y, size_t column)
 {
     static const int rank[KEY_STATE_COUNT] = {
@@ -208,7 +229,9 @@ static int by_column(void *arg, const void *x, const void *y, size_t column)
     case KC_KEY: return strcmp(a->view.masked, b->view.masked);
     case KC_LABEL: return strcmp(a->view.label, b->view.label);
     case KC_CLASS: return ORDER(a->view.class, b->view.class);
-    case KC_BALANCE: return ORDER(a->view.balance_micro, b->view.balance_micro);
+    case KC_BALANCE: return ORDER(known_balance(a), known_balance(b));
+    case KC_ORIGIN: return ORDER(a->balance_origin, b->balance_origin);
+    case KC_SPENT: return ORDER(a->spent_today_micro, b->spent_today_micro);
     case KC_RPM: return ORDER(a->meter.rates.rpm, b->meter.rates.rpm);
     case KC_TPM: return ORDER(a->meter.rates.tpm, b->meter.rates.tpm);
     case KC_TREND:

@@ -38,6 +38,25 @@ static void draw_last_error(struct app *a, struct rect *r, const struct key_view
     }
 }
 
+/* What is left and where the figure comes from; a metered one names what it was counted down from. */
+static void draw_money(struct app *a, struct rect *r, const struct snap_key *s)
+{
+    const struct key_view *k = &s->view;
+    char line[400], balance[64], origin[64], spent[40], from[80] = "";
+    view_balance(a, s, balance, sizeof balance);
+    view_origin(a, s, origin, sizeof origin);
+    if (s->balance_origin == BALANCE_METERED && !a->privacy)
+        tr_with(from, sizeof from, MSG_D_OF, num_money(k->balance_micro).s,
+                tr(k->balance_origin == BALANCE_SET ? MSG_ORIGIN_SET : MSG_ORIGIN_API), NULL);
+    tr_with(line, sizeof line, MSG_D_BALANCE, balance, origin[0] ? origin : "-", from,
+            view_spent(a, s->spent_today_micro, spent, sizeof spent),
+            a->privacy      ? "****"
+            : k->account[0] ? k->account
+                            : "-",
+            NULL);
+    view_line(a, r, ROLE_NORMAL, line);
+}
+
 void keys_draw_detail(struct app *a, struct rect r)
 {
     char line[400], part[200], part2[200];
@@ -52,17 +71,7 @@ void keys_draw_detail(struct app *a, struct rect r)
             k->class_evidence[0] ? k->class_evidence : "-", tr(view_state_word(k->state)), num_plain(k->in_flight).s,
             NULL);
     view_line(a, &r, ROLE_NORMAL, line);
-    view_balance(a, k, part, sizeof part);
-    if (k->balance_at.ms && k->balance_origin != BALANCE_UNKNOWN) {
-        view_ago(a, k->balance_at, part2, sizeof part2);
-        text_addf(part, sizeof part, " (%s)", part2);
-    }
-    view_line(a, &r, ROLE_NORMAL,
-              tr_with(line, sizeof line, MSG_D_BALANCE, part,
-                      a->privacy      ? "****"
-                      : k->account[0] ? k->account
-                                      : "-",
-                      NULL));
+    draw_money(a, &r, s);
     tr_with(line, sizeof line, MSG_D_TRIES, num_grouped(k->ok).s, num_grouped(k->failed).s, num_grouped(k->limited).s,
             num_si(s->meter.rates.rpm).s, num_si(s->meter.rates.tpm).s, num_si(s->meter.rates.rpd).s,
             num_si(s->meter.rates.tpd).s, NULL);

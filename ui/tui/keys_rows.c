@@ -95,9 +95,10 @@ static void add_key(struct snap_key *sum, const struct snap_key *key)
     v->ok += k->ok;
     v->failed += k->failed;
     v->limited += k->limited;
-    if (v->balance_origin == BALANCE_UNKNOWN) {
-        v->balance_origin = k->balance_origin;
-        v->balance_micro = k->balance_micro;
+    if (key->spent_today_micro >= 0) sum->spent_today_micro = MAX(sum->spent_today_micro, 0) + key->spent_today_micro;
+    if (sum->balance_origin == BALANCE_UNKNOWN) { /* else it is shared already */
+        sum->balance_origin = key->balance_origin;
+        sum->balance_left_micro = key->balance_left_micro;
         v->balance_at = k->balance_at;
     }
     if (k->cooldown_count > v->cooldown_count) { /* the account's cells are the same for all of its keys */

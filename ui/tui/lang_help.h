@@ -137,6 +137,8 @@
     MSG(HE_LEVEL, 0, "least level shown", "最低显示级别") \
     MSG(HE_CMD_VIEW, 0, "go to this view", "转到该视图") \
     MSG(HE_CMD_TEST_BAD, 0, "test only the bad keys", "只测试失效的密钥") \
+    MSG(HE_CMD_TEST_DEEP, 0, "test the chosen keys with one token on the test model", "用测试模型的一个 token 测试所选密钥") \
+    MSG(HE_CMD_SAVE, 0, "write the screen as text, keys masked; without FILE into the state directory", "将画面存为文本（密钥掩码）；未给文件名则存入状态目录") \
     MSG(HE_CMD_RELOAD, 0, "read the configuration again", "重新读取配置") \
     MSG(HE_CMD_LANG, 0, "language of the screen", "界面语言") \
     MSG(HE_CMD_COLUMNS, 0, "choose the columns of the table", "选择表格的列") \

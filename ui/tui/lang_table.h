@@ -25,6 +25,9 @@
     MSG(H_ERRORS, 6, "ERR", "错误") \
     MSG(H_PER_MIN, 3, "/m", "/分") \
     MSG(H_BALANCE, 8, "BALANCE", "余额") \
+    MSG(H_SPENT, 6, "SPENT", "今日") \
+    MSG(H_BURN, 14, "¥{0}/h", "¥{0}/时") \
+    MSG(H_LEFT, 12, "{0} left", "剩 {0}") \
     MSG(H_TODAY, 6, "24H", "24时") \
     MSG(H_RETRY, 6, "RETRY", "重试") \
     MSG(H_UP, 5, "up", "运行") \
@@ -95,12 +98,33 @@
     MSG(V_RETIRED, 12, "retired", "已下线") \
     MSG(V_STREAM_BROKEN, 12, "broken off", "流中断") \
     MSG(V_CANCELLED, 12, "cancelled", "已取消") \
+    /* ends of requests: same order as the enum; then the steps of a running one */ \
+    MSG(END_OK, 0, "ok", "成功") \
+    MSG(END_CLIENT_ERROR, 0, "client error", "请求有误") \
+    MSG(END_UPSTREAM_ERROR, 0, "upstream error", "平台出错") \
+    MSG(END_NO_KEY, 0, "no key", "无可用密钥") \
+    MSG(END_STREAM_BROKEN, 0, "stream broken", "流中断") \
+    MSG(END_TIMEOUT, 0, "timeout", "超时") \
+    MSG(END_CLIENT_ABORT, 0, "client left", "客户端断开") \
+    MSG(END_CLIENT_STALLED, 0, "client stalled", "客户端停滞") \
+    MSG(END_KILLED, 0, "cut here", "被取消") \
+    MSG(STEP_READ, 0, "reading", "读取请求") \
+    MSG(STEP_WAIT, 0, "waits for key", "等待密钥") \
+    MSG(STEP_PICK, 0, "choosing key", "选择密钥") \
+    MSG(STEP_SEND, 0, "sending", "发送中") \
+    MSG(STEP_AWAIT, 0, "1st token ..", "等首字") \
+    MSG(STEP_STREAM, 0, "streaming", "输出中") \
+    MSG(STEP_PAUSE, 0, "pause", "稍候重试") \
+    MSG(STEP_SETTLE, 0, "ending", "收尾") \
+    MSG(STEP_DONE, 0, "done", "完成") \
     /* columns: the cells are the column's width */ \
     MSG(COL_STATE, 8, "state", "状态") \
     MSG(COL_KEY, 13, "key", "密钥") \
     MSG(COL_LABEL, 12, "label", "备注") \
     MSG(COL_CLASS, 7, "class", "类别") \
-    MSG(COL_BALANCE, 12, "balance", "余额") \
+    MSG(COL_BALANCE, 9, "balance", "余额") \
+    MSG(COL_ORIGIN, 11, "from", "来源") \
+    MSG(COL_SPENT, 6, "today", "今日") \
     MSG(COL_IN_FLIGHT, 3, "in", "途") \
     MSG(COL_OK, 6, "ok", "成功") \
     MSG(COL_RPM, 5, "RPM", "RPM") \
@@ -117,6 +141,8 @@
     MSG(COL_TYPE, 8, "type", "类型") \
     MSG(COL_PRICE, 16, "price/M in/out", "价格/M 入/出") \
     MSG(COL_TODAY, 6, "24h", "24时") \
+    MSG(COL_EVIDENCE, 9, "known by", "依据") \
+    MSG(COL_CONTEXT, 6, "ctx", "上下文") \
     MSG(COL_USABLE, 6, "usable", "可用") \
     MSG(COL_WAITING, 4, "wait", "等待") \
     MSG(MS_USABLE, 8, "usable", "可用") \
@@ -133,11 +159,23 @@
     MSG(COL_SPEED, 5, "tok/s", "tok/s") \
     MSG(COL_DURATION, 5, "dur", "耗时") \
     MSG(COL_TOKENS, 11, "in/out", "入/出") \
+    MSG(COL_COST, 6, "cost", "费用") \
     MSG(COL_RETRIES, 3, "rt", "重") \
     MSG(COL_NOTE, 8, "note", "说明") \
     /* section titles */ \
     MSG(SEC_FREE, 0, "FREE {0}", "免费 {0}") \
     MSG(SEC_PAID, 0, "PAID {0}", "付费 {0}") \
+    MSG(SEC_MAP, 0, "Keys x models", "密钥 x 模型") \
+    MSG(SEC_BALANCE, 0, "balance {0}", "余额 {0}") \
+    MSG(LIMIT_NONE, 0, "no limit known", "限额未知") \
+    MSG(LIMIT_CONFIG, 10, "set", "配置") \
+    MSG(LIMIT_LEARNED, 10, "learned", "学得") \
+    MSG(MAP_COOLS, 0, "cools {0}, {1}", "冷却 {0}，{1}") \
+    MSG(MAP_FLIGHT, 0, "{0} in flight", "在途 {0}") \
+    MSG(MAP_NEVER, 0, "not used yet, no limit known", "尚未使用，限额未知") \
+    MSG(MAP_USABLE, 0, "{0} of {1} keys can take it now", "现有 {0}/{1} 个密钥可用") \
+    MSG(MAP_EMPTY, 0, "no model was asked for yet", "尚无模型请求") \
+    MSG(MAP_LEGEND, 0, "⣿⣿⣀⣀ 50% use of the fuller limit   ~43s cools   12/m ? no limit known   ? not used", "⣿⣿⣀⣀ 50% 较满限额的使用   ~43s 冷却   12/m ? 限额未知   ? 未使用") \
     MSG(SEC_DETAIL, 0, "Detail {0}", "详情 {0}") \
     MSG(SEC_FILTER, 0, "filter: {0} ({1})", "过滤: {0} ({1})") \
     MSG(SEC_SORT, 0, "sort: {0}", "排序: {0}") \
@@ -157,7 +195,8 @@
     MSG(EMPTY_FILTER, 0, "Nothing matches the filter. Esc clears it.", "没有匹配项。按 Esc 清除过滤。") \
     /* key detail */ \
     MSG(D_CLASS, 0, "class {0} ({1})   state {2}   in flight {3}", "类别 {0} ({1})   状态 {2}   在途 {3}") \
-    MSG(D_BALANCE, 0, "balance {0}   account {1}", "余额 {0}   账户 {1}") \
+    MSG(D_BALANCE, 0, "balance {0} ({1}{2})   spent today {3}   account {4}", "余额 {0}（{1}{2}）   今日花费 {3}   账户 {4}") \
+    MSG(D_OF, 0, ", from {0} {1}", "，自 {1} {0}") \
     MSG(D_TRIES, 0, "tries ok {0}   failed {1}   429 {2}   RPM {3}   TPM {4}   RPD {5}   TPD {6}", "尝试 成功 {0}   失败 {1}   429 {2}   RPM {3}   TPM {4}   RPD {5}   TPD {6}") \
     MSG(D_USED, 0, "used {0}   tested {1}   TTFT {2}", "最近使用 {0}   最近测试 {1}   TTFT {2}") \
     MSG(D_ORIGIN, 0, "from {0}", "来自 {0}") \
@@ -171,9 +210,16 @@
     MSG(AGO, 12, "{0} ago", "{0}前") \
     MSG(NEVER, 8, "never", "从未") \
     MSG(ORIGIN_API, 4, "api", "接口") \
-    MSG(ORIGIN_SET, 4, "set", "填") \
+    MSG(ORIGIN_SET, 4, "set", "手填") \
+    MSG(ORIGIN_METERED, 7, "metered", "计量") \
     /* model and request detail */ \
-    MSG(M_LINE1, 0, "{0}   price {1}   evidence {2}   context {3}", "{0}   价格 {1}   依据 {2}   上下文 {3}") \
+    MSG(M_LINE1, 0, "{0}   price {1}   known by {2}   context {3}   spent today {4}", "{0}   价格 {1}   依据 {2}   上下文 {3}   今日花费 {4}") \
+    MSG(EV_TABLE, 9, "table", "内置表") \
+    MSG(EV_PREFIX, 9, "prefix", "前缀") \
+    MSG(EV_CONFIG, 9, "config", "配置") \
+    MSG(EV_OBSERVED, 9, "observed", "实测") \
+    MSG(EV_UNKNOWN, 9, "unknown", "未知") \
+    MSG(EV_REFRESH, 9, "refresh", "刷新") \
     MSG(M_LINE2, 0, "ok {0}   failed {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}", "成功 {0}   失败 {1}   RPM {2}   TPM {3}   RPD {4}   TPD {5}   TTFT {6}") \
     MSG(M_USABLE, 0, "keys that can serve it now: {0}", "现在可用的密钥：{0}") \
     MSG(M_BREAKER, 0, "breaker {0}: {1}, {2}", "熔断 {0}：{1}，{2}") \
@@ -185,11 +231,14 @@
     MSG(FREE_WORD, 6, "free", "免费") \
     MSG(R_LINE1, 0, "{0} {1}   {2}   client {3}   started {4}", "{0} {1}   {2}   客户端 {3}   开始 {4}") \
     MSG(R_LINE2, 0, "model {0}   state {1}   status {2}   end {3}", "模型 {0}   状态 {1}   状态码 {2}   结果 {3}") \
-    MSG(R_LINE3, 0, "tokens in {0} out {1} cached {2}   TTFT {3}   duration {4}   {5} tok/s", "tokens 入 {0} 出 {1} 缓存 {2}   TTFT {3}   耗时 {4}   {5} tok/s") \
-    MSG(R_BYTES, 0, "bytes up {0}  down {1}", "字节 上行 {0}  下行 {1}") \
-    MSG(R_TRIES, 0, "try   at       key            result", "次    时刻     密钥           结果") \
+    MSG(R_LINE3, 0, "tokens {0} in {1} out {2} cached   cost {3}   TTFT {4}   took {5}   {6} tok/s", "tokens 入 {0} 出 {1} 缓存 {2}   费用 {3}   首字 {4}   耗时 {5}   {6} tok/s") \
+    MSG(R_ASKED, 0, "asked for as {0}", "请求的名称 {0}") \
+    MSG(R_TIMELINE, 0, "0 .. {0} s", "0 .. {0} 秒") \
+    MSG(R_WHY_KEY, 0, "why this key: {0} is {1}, {2}", "为何用它：{0} {1}，{2}") \
+    MSG(R_WHY_POOL, 0, "the pool now: {0} ready, {1} cooling, {2} off, {3} bad, of {4}", "密钥池：就绪 {0}，冷却 {1}，禁用 {2}，失效 {3}，共 {4}") \
+    MSG(R_TRIES, 0, "try    at key           st  result         took", "次   时刻 密钥          码  结果           耗时") \
     MSG(R_NO_TRY, 0, "no key was asked yet", "尚未使用任何密钥") \
-    MSG(R_PRIVATE, 0, "Prompts and answers are never shown or logged.", "从不显示或记录提问与回答。") \
+    MSG(R_BYTES, 0, "bytes {0} up {1} down   prompts and answers are never shown or logged", "字节 上行 {0} 下行 {1}   从不显示或记录提问与回答") \
     MSG(R_GONE, 0, "This row is no longer in the list.", "该条目已不在列表中。") \
     MSG(R_STREAM, 8, "stream", "流式") \
     MSG(R_WHOLE, 8, "whole", "整体") \

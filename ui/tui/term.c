@@ -21,6 +21,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "ui/tui/input.h"
 
@@ -28,6 +29,8 @@
 #define MODES_OFF  "\033[?2004l\033[?1000l\033[?1006l\033[?1004l"
 #define MOUSE_ON   "\033[?1000h\033[?1006h"
 #define MOUSE_OFF  "\033[?1000l\033[?1006l"
+#define TITLE_PUSH "\033[22;2t"
+#define TITLE_POP  "\033[23;2t"
 #define REPLAY_MAX 65536
 #define ALTSTACK   65536
 
@@ -41,6 +44,7 @@ static struct {
     volatile sig_atomic_t restore_len;
     int old_stderr, pipe_read, pipe_write;
     struct buf replay;
+    bool titled, symbols_too_wide, chinese_misfit;
     char line[512];
     size_t line_len;
 } term = {.old_stderr = -1, .pipe_read = -1, .pipe_write = -1};
@@ -248,9 +252,66 @@ static void modes_on(bool mouse)
     term_mouse(mouse);
 }
 
+/* --- what the terminal makes of our glyphs --- */
+
+enum { PROBE_MS = 200, PROBE_SYMBOLS = 5, PROBE_CHINESE = 2 };
+#define PROBE "\r⣿✓✗▸▾\033[6n\r\033[K中\033[6n\r\033[K"
+
+/* Reads until two cursor reports came ("ESC [ row ; column R") or the time is over; returns how many did. */
+static int read_reports(int reached[2])
+{
+    char text[256];
+    size_t n = 0;
+    int found = 0;
+    mono_t end = mono_add(mono_now(), PROBE_MS);
+    struct pollfd p = {STDIN_FILENO, POLLIN, 0};
+    for (int64_t left; found < 2 && n + 1 < sizeof text && (left = mono_since(end, mono_now())) > 0;) {
+        if (poll(&p, 1, (int)left) != 1) break;
+        ssize_t got = read(STDIN_FILENO, text + n, sizeof text - 1 - n);
+        if (got <= 0) break;
+        n += (size_t)got;
+        text[n] = '\0';
+        found = 0;
+        for (const char *s = text; found < 2 && (s = strstr(s, "\033[")) != NULL; s += 2) {
+            int row;
+            char final;
+            if (sscanf(s, "\033[%d;%d%c", &row, &reached[found], &final) == 3 && final == 'R') found++;
+        }
+    }
+    return found;
+}
+
+/* Before curses: prints glyphs and asks where the cursor went. Terminals set to wide ambiguous characters, or without a
+ * font, tell themselves apart by it. One that does not answer is trusted. */
+static void probe_widths(void)
+{
+    struct termios raw_mode = term.saved;
+    int reached[2] = {0};
+    if (term.ascii || term_plain_font() || !term.have_saved) return;
+    cfmakeraw(&raw_mode);
+    if (tcsetattr(STDIN_FILENO, TCSANOW, &raw_mode) != 0) return;
+    write_quietly(STDOUT_FILENO, PROBE, sizeof PROBE - 1);
+    if (read_reports(reached) == 2) {
+        term.symbols_too_wide = reached[0] != 1 + PROBE_SYMBOLS;
+        term.chinese_misfit = reached[1] != 1 + PROBE_CHINESE;
+    }
+    tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
+}
+
+bool term_symbols_fit(void)
+{
+    return !term.symbols_too_wide;
+}
+
+bool term_chinese_fits(void)
+{
+    return !term.chinese_misfit;
+}
+
 bool term_open(bool mouse)
 {
     term_altstack();
+    probe_widths();
     use_tioctl(TRUE);
     term.screen = newterm(term.name, stdout, stdin);
     if (!term.screen) return false;
@@ -269,8 +330,24 @@ void term_mouse(bool on)
         write_quietly(STDOUT_FILENO, MOUSE_OFF, sizeof MOUSE_OFF - 1);
 }
 
+void term_bell(void)
+{
+    write_quietly(STDOUT_FILENO, "\a", 1);
+}
+
+void term_title(const char *text)
+{
+    char line[160];
+    if (term_plain_font()) return;
+    snprintf(line, sizeof line, "%s\033]2;%s\033\\", term.titled ? "" : TITLE_PUSH, text);
+    term.titled = true;
+    write_quietly(STDOUT_FILENO, line, strlen(line));
+}
+
 void term_leave(void)
 {
+    if (term.titled) write_quietly(STDOUT_FILENO, TITLE_POP, sizeof TITLE_POP - 1);
+    term.titled = false;
     write_quietly(STDOUT_FILENO, MODES_OFF, sizeof MODES_OFF - 1);
     curs_set(1);
     endwin();

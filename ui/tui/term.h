@@ -20,7 +20,12 @@ void term_leave(void);       /* modes off, endwin: the shell's screen; termios a
 void term_close(void);       /* after the last term_leave(): curses' memory */
 void term_enter(bool mouse); /* back again after term_leave() */
 void term_mouse(bool on);
-void term_resize(void);           /* asks the kernel for the size and tells curses */
+void term_resize(void); /* asks the kernel for the size and tells curses */
+void term_bell(void);
+void term_title(const char *text); /* OSC 2; the title found is put back by term_leave() where the terminal can */
+/* After term_open(): the terminal draws our symbols one cell wide, Chinese two; true also when it did not answer. */
+bool term_symbols_fit(void);
+bool term_chinese_fits(void);
 void term_copy(const char *text); /* OSC 52: into the clipboard of the terminal, where it allows that */
 bool term_foreground(void);
 void term_stop_process(void); /* SIGSTOP to ourselves; returns after SIGCONT */

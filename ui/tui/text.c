@@ -248,6 +248,16 @@ struct num num_money(int64_t micro)
     return r;
 }
 
+struct num num_cost(int64_t micro)
+{
+    struct num r;
+    if (micro < 0)
+        snprintf(r.s, sizeof r.s, "?");
+    else
+        snprintf(r.s, sizeof r.s, micro && micro < 1000000 ? "%.4f" : "%.2f", (double)micro / 1e6);
+    return r;
+}
+
 struct num num_percent(uint64_t part, uint64_t whole)
 {
     struct num r;

@@ -39,6 +39,7 @@ struct num num_seconds(int64_t ms);                    /* 0.41, 12.3, 140; "?" w
 struct num num_span(int64_t ms);                       /* 43s, 12m, 3h, 2d: rounded up, for countdowns */
 struct num num_uptime(int64_t s);                      /* 3d04h, 2h05m, 4m10s */
 struct num num_money(int64_t micro);                   /* 12.40 */
+struct num num_cost(int64_t micro);                    /* 0.0123, 1.24; "?" when negative */
 struct num num_percent(uint64_t part, uint64_t whole); /* 0.6%, "-" of nothing */
 
 #endif

@@ -97,6 +97,7 @@ static void show(struct ui *u)
     if (was_hidden) term_stderr_capture();
     watch(u, true);
     term_enter(u->app.mouse);
+    u->app.title[0] = '\0';
     u->app.whole_redraw = u->app.dirty = u->fresh = true;
     if (was_hidden) (void)app_post(&u->app, CMD_SCREEN_HIDDEN, "", NULL, 0, 1);
 }
@@ -195,6 +196,15 @@ static void loop(struct ui *u)
     }
 }
 
+/* What the terminal said about its widths: an answer of another width than ours would shift every column. */
+static void trust_glyphs(struct app *a)
+{
+    if (!term_symbols_fit()) a->plain = a->ascii_graph = true;
+    if (term_chinese_fits()) return;
+    a->ascii = a->ascii_graph = true;
+    lang_set(LANG_EN);
+}
+
 static void *run(void *arg)
 {
     struct ui *u = arg;
@@ -207,6 +217,7 @@ static void *run(void *arg)
         (void)app_post(a, CMD_SCREEN_HIDDEN, "", NULL, 1, 1);
         return NULL;
     }
+    trust_glyphs(a);
     theme_start(a->options.theme);
     watch(u, true);
     loop(u);

@@ -11,6 +11,7 @@ struct ui_options {
     int graph; /* 0 braille, 1 ascii */
     int fps;
     bool mouse, privacy, readonly;
+    bool bell, title;
 };
 
 enum ui_signal { UI_RESIZE, UI_SUSPEND, UI_CONTINUE };

@@ -91,21 +91,110 @@ const char *view_verdict(enum verdict v)
     return tr((enum msg)(MSG_V_OK + (int)v));
 }
 
+_Static_assert(MSG_END_KILLED - MSG_END_OK + 1 == END_COUNT, "a word for every end");
+
+const char *view_end(enum end_reason r)
+{
+    return tr((enum msg)(MSG_END_OK + (int)r));
+}
+
+const char *view_step(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum msg word;
+    } steps[] = {{"read_head", MSG_STEP_READ}, {"admit", MSG_STEP_READ},    {"read_body", MSG_STEP_READ},
+                 {"scan", MSG_STEP_READ},      {"wait", MSG_STEP_WAIT},     {"pick", MSG_STEP_PICK},
+                 {"send", MSG_STEP_SEND},      {"await", MSG_STEP_AWAIT},   {"stream", MSG_STEP_STREAM},
+                 {"settle", MSG_STEP_SETTLE},  {"backoff", MSG_STEP_PAUSE}, {"done", MSG_STEP_DONE}};
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+        if (strcmp(name, steps[i].name) == 0) return tr(steps[i].word);
+    return name;
+}
+
 enum role view_class_role(enum key_class c)
 {
     static const enum role roles[CLASS_COUNT] = {ROLE_INFO, ROLE_OK, ROLE_NORMAL, ROLE_WARN, ROLE_BAD};
     return roles[c];
 }
 
-void view_balance(const struct app *a, const struct key_view *k, char *out, size_t size)
+void view_balance(const struct app *a, const struct snap_key *k, char *out, size_t size)
 {
     if (a->privacy)
         snprintf(out, size, "****");
     else if (k->balance_origin == BALANCE_UNKNOWN)
         snprintf(out, size, "?");
     else
-        snprintf(out, size, "%s%s %s", k->balance_origin == BALANCE_SET ? "<=" : "", num_money(k->balance_micro).s,
-                 tr(k->balance_origin == BALANCE_SET ? MSG_ORIGIN_SET : MSG_ORIGIN_API));
+        snprintf(out, size, "%s%s", k->balance_origin == BALANCE_METERED ? "<=" : "",
+                 num_money(k->balance_left_micro).s);
+}
+
+const char *view_origin(const struct app *a, const struct snap_key *k, char *out, size_t size)
+{
+    static const enum msg words[] = {[BALANCE_UNKNOWN] = MSG_NONE,
+                                     [BALANCE_API] = MSG_ORIGIN_API,
+                                     [BALANCE_SET] = MSG_ORIGIN_SET,
+                                     [BALANCE_METERED] = MSG_ORIGIN_METERED};
+    int64_t age = a->snap->time.ms - k->view.balance_at.ms;
+    snprintf(out, size, "%s%s%s", tr(words[k->balance_origin]),
+             k->balance_origin != BALANCE_UNKNOWN && k->view.balance_at.ms ? " " : "",
+             k->balance_origin != BALANCE_UNKNOWN && k->view.balance_at.ms ? num_span(age).s : "");
+    return out;
+}
+
+const char *view_spent(const struct app *a, int64_t micro, char *out, size_t size)
+{
+    if (a->privacy)
+        snprintf(out, size, "****");
+    else if (micro < 0)
+        snprintf(out, size, "?");
+    else
+        snprintf(out, size, "%s", num_money(micro).s);
+    return out;
+}
+
+/* Keys of one account share its balance. */
+static bool account_was_counted(const struct snapshot *s, size_t i)
+{
+    const char *account = s->keys[i].view.account;
+    for (size_t k = 0; k < i && account[0]; k++)
+        if (strcmp(s->keys[k].view.account, account) == 0 && s->keys[k].balance_origin != BALANCE_UNKNOWN) return true;
+    return false;
+}
+
+const char *view_total_balance(const struct app *a, char *out, size_t size)
+{
+    const struct snapshot *s = a->snap;
+    int64_t sum = 0;
+    size_t unknown = 0;
+    bool metered = false;
+    for (size_t i = 0; i < s->key_count; i++) {
+        const struct snap_key *k = &s->keys[i];
+        if (k->balance_origin == BALANCE_UNKNOWN)
+            unknown++;
+        else if (!account_was_counted(s, i))
+            sum += k->balance_left_micro, metered |= k->balance_origin == BALANCE_METERED;
+    }
+    if (a->privacy)
+        snprintf(out, size, "****");
+    else if (unknown == s->key_count)
+        snprintf(out, size, "?");
+    else
+        snprintf(out, size, unknown ? "%s%s +%zu?" : "%s%s", metered ? "<=" : "", num_money(sum).s, unknown);
+    return out;
+}
+
+void view_limits(const struct snap_cell *c, char *out, size_t size)
+{
+    char rpm[64], tpm[64], from[24] = "";
+    snprintf(rpm, sizeof rpm, c->limit_rpm > 0 ? "RPM %s/%s" : "RPM %s/?", num_si(c->rpm).s,
+             num_si((uint64_t)MAX(c->limit_rpm, 0)).s);
+    snprintf(tpm, sizeof tpm, c->limit_tpm > 0 ? "TPM %s/%s" : "TPM %s/?", num_si(c->tpm).s,
+             num_si((uint64_t)MAX(c->limit_tpm, 0)).s);
+    if (c->limit_rpm > 0 || c->limit_tpm > 0)
+        snprintf(from, sizeof from, " (%s)",
+                 tr(strcmp(c->limit_origin, "config") == 0 ? MSG_LIMIT_CONFIG : MSG_LIMIT_LEARNED));
+    snprintf(out, size, "%s  %s%s", rpm, tpm, from);
 }
 
 bool view_is_down(const char *breaker)

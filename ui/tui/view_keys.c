@@ -4,16 +4,32 @@
 #include "base/mem.h"
 #include "ui/tui/text.h"
 
+/* Where the health strip has no room for it. */
+static const char *bar_money(const struct app *a, char *out, size_t size)
+{
+    char balance[64], spent[40];
+    const struct snapshot *s = a->snap;
+    if (!s || a->canvas.w >= 110) return "";
+    tr_with(out, size, MSG_SEC_BALANCE, view_total_balance(a, balance, sizeof balance), NULL);
+    if (s->totals.cost_today >= 0)
+        text_addf(out, size, "  %s %s", tr(MSG_COL_SPENT), view_spent(a, s->totals.cost_today, spent, sizeof spent));
+    return out;
+}
+
 static void draw(struct app *a)
 {
-    char title[64];
+    char title[64], money[120];
     struct rect r = app_rect(a, R_MAIN);
     table_arrange(&a->keys, a->now);
     if (r.h > 0) {
-        snprintf(title, sizeof title, "%s %zu", tr(MSG_KEYS), a->keys.total);
-        view_bar(a, r, title, &a->keys, "");
+        snprintf(title, sizeof title, "%s %zu", tr(a->heat_map ? MSG_SEC_MAP : MSG_KEYS),
+                 a->snap ? a->snap->key_count : 0);
+        view_bar(a, r, title, &a->keys, bar_money(a, money, sizeof money));
         r.y++, r.h--;
-        table_draw(&a->keys, &a->canvas, r, true);
+        if (a->heat_map && a->snap)
+            map_draw(a, r);
+        else
+            table_draw(&a->keys, &a->canvas, r, true);
         view_empty(a, r, &a->keys, tr(MSG_EMPTY_KEYS));
     }
     r = app_rect(a, R_DETAIL);
@@ -97,7 +113,7 @@ static void for_chosen(struct app *a, enum command_kind kind, uint64_t tag)
     const struct key_view **list = chosen(a, &n);
     for (size_t i = 0; i < n; i++)
         if (!app_post(a, kind, list[i]->id, NULL, 0, n > 1 ? 1 : tag)) break;
-    if (kind == CMD_KEY_TEST && n > 0) {
+    if ((kind == CMD_KEY_TEST || kind == CMD_KEY_TEST_DEEP) && n > 0) {
         char text[120];
         app_toast(a, TOAST_INFO, tr_with(text, sizeof text, MSG_T_TESTING, num_plain(n).s, NULL));
     }
@@ -140,6 +156,11 @@ static void ask_delete(struct app *a)
         prompt_open(a, ASK_DELETE, text);
     }
     free(list);
+}
+
+void keys_test_deep(struct app *a)
+{
+    for_chosen(a, CMD_KEY_TEST_DEEP, 0);
 }
 
 void keys_delete_now(struct app *a)

@@ -12,11 +12,14 @@ enum model_column {
     MC_RPM,
     MC_TPM,
     MC_TODAY,
+    MC_SPENT,
     MC_OK,
     MC_FAILED,
     MC_USABLE,
     MC_WAITING,
     MC_TTFT,
+    MC_EVIDENCE,
+    MC_CONTEXT,
     MC_COUNT
 };
 
@@ -33,6 +36,9 @@ static const struct column columns[MC_COUNT] = {
     [MC_FAILED] = {MSG_COL_FAILED, 6, 0, 0, 8, true, "failed"},
     [MC_USABLE] = {MSG_COL_USABLE, 6, 0, 0, 5, true, "usable"},
     [MC_WAITING] = {MSG_COL_WAITING, 4, 0, 0, 6, true, "wait"},
+    [MC_SPENT] = {MSG_COL_SPENT, 6, 0, 0, 6, true, "spent"},
+    [MC_EVIDENCE] = {MSG_COL_EVIDENCE, 9, 0, 0, 10, false, "evidence"},
+    [MC_CONTEXT] = {MSG_COL_CONTEXT, 5, 0, 0, 10, true, "context"},
     [MC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 9, true, "ttft"},
 };
 
@@ -125,6 +131,18 @@ static void price_cell(const struct snap_model *m, struct cell *out)
     out->role = m->cost == COST_FREE ? ROLE_OK : ROLE_NORMAL;
 }
 
+static const char *view_evidence(const struct snap_model *m)
+{
+    static const struct {
+        const char *name;
+        enum msg word;
+    } words[] = {{"table", MSG_EV_TABLE},       {"prefix", MSG_EV_PREFIX},   {"config", MSG_EV_CONFIG},
+                 {"observed", MSG_EV_OBSERVED}, {"unknown", MSG_EV_UNKNOWN}, {"refresh", MSG_EV_REFRESH}};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(m->evidence, words[i].name) == 0) return tr(words[i].word);
+    return m->evidence;
+}
+
 static void cell(void *arg, const void *r, size_t column, struct cell *out)
 {
     const struct app *a = arg;
@@ -142,6 +160,18 @@ static void cell(void *arg, const void *r, size_t column, struct cell *out)
     case MC_RPM: number(out, m->rates.rpm); break;
     case MC_TPM: number(out, m->rates.tpm); break;
     case MC_TODAY: number(out, m->rates.tpd); break;
+    case MC_SPENT:
+        if (!m->other) view_spent(a, m->spent_today_micro, out->text, sizeof out->text);
+        if (m->spent_today_micro <= 0) out->role = ROLE_DIM;
+        break;
+    case MC_EVIDENCE:
+        snprintf(out->text, sizeof out->text, "%s", m->other ? "" : view_evidence(m));
+        out->role = ROLE_DIM;
+        break;
+    case MC_CONTEXT:
+        snprintf(out->text, sizeof out->text, "%s", m->other ? "" : m->context ? num_si(m->context).s : "?");
+        out->role = ROLE_DIM;
+        break;
     case MC_OK: number(out, m->ok); break;
     case MC_FAILED:
         number(out, m->failed);
@@ -176,6 +206,9 @@ static int compare(void *arg, const void *x, const void *y, size_t column)
     case MC_RPM: return ORDER(a->rates.rpm, b->rates.rpm);
     case MC_TPM: return ORDER(a->rates.tpm, b->rates.tpm);
     case MC_TODAY: return ORDER(a->rates.tpd, b->rates.tpd);
+    case MC_SPENT: return ORDER(a->spent_today_micro, b->spent_today_micro);
+    case MC_EVIDENCE: return strcmp(a->evidence, b->evidence);
+    case MC_CONTEXT: return ORDER(a->context, b->context);
     case MC_OK: return ORDER(a->ok, b->ok);
     case MC_FAILED: return ORDER(a->failed, b->failed);
     case MC_USABLE: return ORDER(a->keys_usable, b->keys_usable);
@@ -230,7 +263,7 @@ static void draw_detail(struct app *a, struct rect r)
             m->cost == COST_FREE ? tr(MSG_FREE_WORD)
             : m->price[0]        ? m->price
                                  : "?",
-            m->evidence, context, NULL);
+            view_evidence(m), context, view_spent(a, m->spent_today_micro, probe, sizeof probe), NULL);
     view_line(a, &r, ROLE_NORMAL, line);
     tr_with(line, sizeof line, MSG_M_LINE2, num_grouped(m->ok).s, num_grouped(m->failed).s, num_si(m->rates.rpm).s,
             num_si(m->rates.tpm).s, num_si(m->rates.rpd).s, num_si(m->rates.tpd).s,

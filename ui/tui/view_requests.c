@@ -14,6 +14,7 @@ enum request_column {
     RC_SPEED,
     RC_DURATION,
     RC_TOKENS,
+    RC_COST,
     RC_RETRIES,
     RC_NOTE,
     RC_COUNT
@@ -23,15 +24,16 @@ static const struct column columns[RC_COUNT] = {
     [RC_TIME] = {MSG_COL_TIME, 8, 0, 0, 6, false, "time"},
     [RC_ID] = {MSG_COL_ID, 6, 0, 0, 12, true, "id"},
     [RC_STATUS] = {MSG_COL_STATUS, 3, 0, 0, 1, false, "status"},
-    [RC_CLIENT] = {MSG_COL_CLIENT, 12, 4, 0, 11, false, "client"},
-    [RC_MODEL] = {MSG_COL_MODEL, 20, 20, 0, 1, false, "model"},
-    [RC_KEY] = {MSG_COL_KEY, 13, 0, 0, 4, false, "key"},
+    [RC_CLIENT] = {MSG_COL_CLIENT, 13, 0, 0, 11, false, "client"},
+    [RC_MODEL] = {MSG_COL_MODEL, 20, 24, 0, 1, false, "model"},
+    [RC_KEY] = {MSG_COL_KEY, 6, 0, 0, 4, false, "key"},
     [RC_TTFT] = {MSG_COL_TTFT, 5, 0, 0, 8, true, "ttft"},
     [RC_SPEED] = {MSG_COL_SPEED, 5, 0, 0, 9, true, "tok/s"},
     [RC_DURATION] = {MSG_COL_DURATION, 5, 0, 0, 3, true, "dur"},
     [RC_TOKENS] = {MSG_COL_TOKENS, 10, 0, 0, 7, true, "tokens"},
+    [RC_COST] = {MSG_COL_COST, 6, 0, 0, 10, true, "cost"},
     [RC_RETRIES] = {MSG_COL_RETRIES, 2, 0, 0, 5, true, "retries"},
-    [RC_NOTE] = {MSG_COL_NOTE, 14, 60, 0, 13, false, "note"},
+    [RC_NOTE] = {MSG_COL_NOTE, 14, 80, 0, 13, false, "note"},
 };
 
 static size_t count(void *arg)
@@ -58,7 +60,7 @@ static bool shown(void *arg, const void *r)
     return !a->errors_only || (!q->live && (end_is_error(q->r.end) || q->r.status >= 400));
 }
 
-static int64_t age(const struct app *a, const struct snap_request *q)
+int64_t request_age(const struct app *a, const struct snap_request *q)
 {
     return q->live ? q->age_ms + view_elapsed(a) : q->r.duration_ms;
 }
@@ -87,12 +89,12 @@ static void note_cell(const struct snap_request *q, struct cell *out)
     const struct record *r = &q->r;
     out->role = ROLE_DIM;
     if (q->live) {
-        snprintf(out->text, sizeof out->text, "%s", q->state);
+        snprintf(out->text, sizeof out->text, "%s", view_step(q->state));
         out->role = ROLE_BUSY;
     } else if (r->end != END_OK) {
         const struct try_record *last = r->tries ? &r->try_list[MIN(r->tries, RECORD_TRIES) - 1] : NULL;
         bool more = last && last->verdict != VERDICT_OK;
-        snprintf(out->text, sizeof out->text, "%s%s%s", end_name(r->end), more ? ": " : "",
+        snprintf(out->text, sizeof out->text, "%s%s%s", view_end(r->end), more ? ": " : "",
                  more ? last->message[0] ? last->message : view_verdict((enum verdict)last->verdict) : "");
         out->role = end_is_error(r->end) ? ROLE_BAD : ROLE_WARN;
     }
@@ -108,7 +110,7 @@ static void tokens_cell(const struct record *r, struct cell *out)
     snprintf(out->text, sizeof out->text, "%s/%s", num_si((uint64_t)r->usage.in).s, num_si((uint64_t)r->usage.out).s);
 }
 
-static void speed(const struct record *r, char *out, size_t size)
+void request_speed(const struct record *r, char *out, size_t size)
 {
     if (r->usage.known && r->usage.out > 1 && r->gen_ms > 0)
         snprintf(out, size, "%s", num_si((uint64_t)(r->usage.out * 1000 / r->gen_ms)).s);
@@ -130,13 +132,17 @@ static void cell(void *arg, const void *rw, size_t column, struct cell *out)
     case RC_STATUS: status_cell(q, out); break;
     case RC_CLIENT: snprintf(out->text, sizeof out->text, "%s", a->privacy ? "****" : r->client); break;
     case RC_MODEL: snprintf(out->text, sizeof out->text, "%s", r->model[0] ? r->model : r->path); break;
-    case RC_KEY: view_key_name(a, r->key_id, out->text, sizeof out->text); break;
+    case RC_KEY: view_key_brief(a, r->key_id, out->text, sizeof out->text); break;
     case RC_TTFT:
         snprintf(out->text, sizeof out->text, "%s", r->ttft_ms < 0 ? q->live ? ".." : "-" : num_seconds(r->ttft_ms).s);
         break;
-    case RC_SPEED: speed(r, out->text, sizeof out->text); break;
-    case RC_DURATION: snprintf(out->text, sizeof out->text, "%s", num_seconds(age(a, q)).s); break;
+    case RC_SPEED: request_speed(r, out->text, sizeof out->text); break;
+    case RC_DURATION: snprintf(out->text, sizeof out->text, "%s", num_seconds(request_age(a, q)).s); break;
     case RC_TOKENS: tokens_cell(r, out); break;
+    case RC_COST:
+        snprintf(out->text, sizeof out->text, "%s", a->privacy ? "****" : q->live ? "-" : num_cost(r->cost_micro).s);
+        if (q->live || r->cost_micro <= 0) out->role = ROLE_DIM;
+        break;
     case RC_RETRIES:
         snprintf(out->text, sizeof out->text, "%d", r->tries > 1 ? r->tries - 1 : 0);
         out->role = r->tries > 1 ? ROLE_WARN : ROLE_DIM;
@@ -160,8 +166,9 @@ static int compare(void *arg, const void *x, const void *y, size_t column)
     case RC_KEY: return strcmp(a->r.key_id, b->r.key_id);
     case RC_TTFT: return ORDER(a->r.ttft_ms, b->r.ttft_ms);
     case RC_SPEED:
-    case RC_DURATION: return ORDER(age(arg, a), age(arg, b));
+    case RC_DURATION: return ORDER(request_age(arg, a), request_age(arg, b));
     case RC_TOKENS: return ORDER(a->r.usage.in + a->r.usage.out, b->r.usage.in + b->r.usage.out);
+    case RC_COST: return ORDER(a->r.cost_micro, b->r.cost_micro);
     case RC_RETRIES: return ORDER(a->r.tries, b->r.tries);
     case RC_NOTE: return ORDER(a->r.end, b->r.end);
     case RC_COUNT: break;
@@ -170,57 +177,6 @@ static int compare(void *arg, const void *x, const void *y, size_t column)
 }
 
 const struct table_spec requests_spec = {columns, RC_COUNT, count, row, id, shown, cell, compare};
-
-static void draw_tries(struct app *a, struct rect *r, const struct record *q)
-{
-    char line[300], name[64], status[16];
-    if (q->tries == 0) {
-        view_line(a, r, ROLE_DIM, tr(MSG_R_NO_TRY));
-        return;
-    }
-    view_line(a, r, ROLE_DIM, tr(MSG_R_TRIES));
-    for (int i = 0; i < q->tries && i < RECORD_TRIES; i++) {
-        const struct try_record *t = &q->try_list[i];
-        view_key_name(a, t->key_id, name, sizeof name);
-        snprintf(status, sizeof status, "%d", t->status);
-        snprintf(line, sizeof line, "%-5d +%-6s  %-13s  %s %s%s%s  %ss", i + 1, num_seconds(t->at_ms).s, name,
-                 t->status ? status : "-", view_verdict((enum verdict)t->verdict), t->message[0] ? ": " : "",
-                 t->message, num_seconds(t->took_ms).s);
-        view_line(a, r, t->verdict == VERDICT_OK ? ROLE_NORMAL : ROLE_WARN, line);
-    }
-}
-
-static void draw_detail(struct app *a, struct rect r)
-{
-    char line[500], part[80], status[16];
-    const struct snap_request *q = table_selected(&a->requests);
-    tr_with(line, sizeof line, MSG_SEC_DETAIL, q ? num_plain(q->r.id).s : "-", NULL);
-    put_bar(&a->canvas, r.y, r.x, r.w, line, tr(MSG_ESC_CLOSES));
-    r.y++, r.h--;
-    if (!q) {
-        view_line(a, &r, ROLE_DIM, tr(MSG_R_GONE));
-        return;
-    }
-    const struct record *d = &q->r;
-    wall_format_time(d->wall, part, sizeof part);
-    tr_with(line, sizeof line, MSG_R_LINE1, d->method, d->path, tr(d->stream ? MSG_R_STREAM : MSG_R_WHOLE),
-            a->privacy ? "****" : d->client, part, NULL);
-    view_line(a, &r, ROLE_NORMAL, line);
-    snprintf(status, sizeof status, "%d", d->status);
-    tr_with(line, sizeof line, MSG_R_LINE2, d->model, q->state, d->status ? status : "-",
-            q->live ? ".." : end_name(d->end), NULL);
-    view_line(a, &r, q->live || d->end == END_OK ? ROLE_NORMAL : ROLE_WARN, line);
-    speed(d, part, sizeof part);
-    bool known = d->usage.known;
-    tr_with(line, sizeof line, MSG_R_LINE3, known ? num_grouped((uint64_t)d->usage.in).s : "?",
-            known ? num_grouped((uint64_t)d->usage.out).s : "?", known ? num_grouped((uint64_t)d->usage.cached).s : "?",
-            d->ttft_ms < 0 ? "-" : num_seconds(d->ttft_ms).s, num_seconds(age(a, q)).s, part, NULL);
-    view_line(a, &r, ROLE_NORMAL, line);
-    tr_with(line, sizeof line, MSG_R_BYTES, num_si(d->bytes_up).s, num_si(d->bytes_down).s, NULL);
-    view_line(a, &r, ROLE_DIM, line);
-    draw_tries(a, &r, d);
-    view_line(a, &r, ROLE_DIM, tr(MSG_R_PRIVATE));
-}
 
 static void draw(struct app *a)
 {
@@ -240,7 +196,7 @@ static void draw(struct app *a)
         view_empty(a, r, &a->requests, empty);
     }
     r = app_rect(a, R_DETAIL);
-    if (r.h > 0) draw_detail(a, r);
+    if (r.h > 0) request_draw_detail(a, r);
 }
 
 static void ask_cancel(struct app *a)

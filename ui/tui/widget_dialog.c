@@ -44,7 +44,7 @@ void prompt_draw_delete(struct app *a)
     lines[o++] = "";
     for (size_t i = 0; i < n; i++) {
         char name[64], balance[40];
-        view_balance(a, keys[i], balance, sizeof balance);
+        view_balance(a, view_find_key(a, keys[i]->id), balance, sizeof balance);
         view_key_name(a, keys[i]->id, name, sizeof name);
         snprintf(rows[i], sizeof rows[i], "  %s  %s  %s  %s", name, tr(view_class_word(keys[i]->class)), balance,
                  a->privacy ? "" : keys[i]->label);

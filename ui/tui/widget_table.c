@@ -235,12 +235,17 @@ static bool in_range(const struct table *t, size_t i)
     return from < t->count && i >= MIN(from, t->at) && i <= MAX(from, t->at);
 }
 
+bool table_shows_mark(const struct table *t, size_t i)
+{
+    return t->markable && (table_is_marked(t, t->ids[i]) || in_range(t, i));
+}
+
 static void draw_row(const struct table *t, const struct canvas *c, struct rect r, size_t i, const int *widths, bool on)
 {
     const void *row = t->order[i];
     int x = r.x + prefix_of(t);
     put(c, r.y, r.x, 1, ROLE_STRONG, on ? ">" : " ");
-    if (t->markable && (table_is_marked(t, t->ids[i]) || in_range(t, i))) put(c, r.y, r.x + 2, 1, ROLE_WARN, "*");
+    if (table_shows_mark(t, i)) put(c, r.y, r.x + 2, 1, ROLE_WARN, "*");
     for (size_t k = 0; k < t->spec->column_count; k++) {
         if (!widths[k]) continue;
         struct cell cell = {.text = "", .role = ROLE_NORMAL};
@@ -252,6 +257,20 @@ static void draw_row(const struct table *t, const struct canvas *c, struct rect 
     if (on) put_reverse(c, r.y, r.x, r.w);
 }
 
+void table_place(struct table *t, struct rect rows)
+{
+    int page = rows.h;
+    t->rows = rows;
+    t->page = MAX(page, 1);
+    if (page < 1) return;
+    if (t->at < t->top) t->top = t->at;
+    if (t->at >= t->top + (size_t)page) t->top = t->at - (size_t)page + 1;
+    if (t->count <= (size_t)page)
+        t->top = 0;
+    else if (t->top > t->count - (size_t)page)
+        t->top = t->count - (size_t)page;
+}
+
 void table_draw(struct table *t, const struct canvas *c, struct rect r, bool focused)
 {
     int widths[COLUMNS_MAX] = {0};
@@ -261,16 +280,8 @@ void table_draw(struct table *t, const struct canvas *c, struct rect r, bool foc
     for (size_t i = 0; i < t->spec->column_count; i++)
         if (widths[i]) t->drawn |= 1u << i;
     draw_header(t, c, (struct rect){r.y, r.x, 1, r.w}, widths);
+    table_place(t, (struct rect){r.y + 1, r.x, r.h - 1, r.w});
     int page = r.h - 1;
-    t->rows = (struct rect){r.y + 1, r.x, page, r.w};
-    t->page = MAX(page, 1);
-    if (page < 1) return;
-    if (t->at < t->top) t->top = t->at;
-    if (t->at >= t->top + (size_t)page) t->top = t->at - (size_t)page + 1;
-    if (t->count <= (size_t)page)
-        t->top = 0;
-    else if (t->top > t->count - (size_t)page)
-        t->top = t->count - (size_t)page;
     for (int i = 0; i < page && t->top + (size_t)i < t->count; i++) {
         size_t at = t->top + (size_t)i;
         draw_row(t, c, (struct rect){r.y + 1 + i, r.x, 1, r.w}, at, widths, focused && at == t->at);

@@ -66,6 +66,10 @@ void table_free(struct table *t);
 void table_arrange(struct table *t, mono_t now);
 /* Header and rows. `focused`: the selection is shown. */
 void table_draw(struct table *t, const struct canvas *c, struct rect r, bool focused);
+/* Says where the rows are drawn, and scrolls so that the cursor is among them. For views that draw the rows themselves.
+ */
+void table_place(struct table *t, struct rect rows);
+bool table_shows_mark(const struct table *t, size_t i); /* of the i-th arranged row */
 /* UP DOWN PAGE_* HALF_* FIRST LAST MARK MARK_ALL RANGE SORT SORT_BACK; false: not one of these. */
 bool table_action(struct table *t, enum action a, mono_t now);
 bool table_click(struct table *t, int y, int x, mono_t now); /* selects; false: outside */
