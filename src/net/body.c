@@ -47,3 +47,20 @@ bool body_charge(struct body *b, int64_t n)
     b->charged = n;
     return true;
 }
+
+bool body_replace(struct body *b, size_t at, size_t n, struct str text)
+{
+    struct buf *bytes = &b->bytes;
+    BUG_ON(b->refs != 1 || at > bytes->len || n > bytes->len - at);
+    if (text.n > n) {
+        size_t grows = text.n - n;
+        if (!body_charge(b, b->charged + (int64_t)grows)) return false;
+        bytes->cap += grows;
+        if (!buf_reserve(bytes, grows)) return false;
+    }
+    memmove(bytes->data + at + text.n, bytes->data + at + n, bytes->len - at - n);
+    memcpy(bytes->data + at, text.p, text.n);
+    bytes->len = bytes->len - n + text.n;
+    bytes->data[bytes->len] = '\0';
+    return true;
+}

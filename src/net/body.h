@@ -26,6 +26,8 @@ struct body {
 struct body *body_new(struct memory_budget *budget, size_t cap);
 struct body *body_get(struct body *b);
 void body_put(struct body *b); /* NULL is fine */
+/* Replaces n bytes at `at`; nobody else may have a reference. False: no memory, or the budget is used up. */
+bool body_replace(struct body *b, size_t at, size_t n, struct str text);
 /* Raises the charge to at least n bytes. False: the budget is used up. */
 bool body_charge(struct body *b, int64_t n);
 

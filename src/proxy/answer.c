@@ -3,7 +3,12 @@
 #include "base/check.h"
 #include "proxy/exchange.h"
 
-enum { OUR_HEADERS = 500 }; /* most bytes of the lines that answers get from us */
+enum {
+    OUR_HEADERS = 500, /* most bytes of the lines that answers get from us */
+    FILTER_OUT_KEPT = 256 << 10,
+};
+
+const char no_memory_to_filter[] = "there was no memory to rewrite the platform's answer";
 
 void answer_cors_headers(struct buf *h)
 {
@@ -239,12 +244,22 @@ static void reply_whole(struct conn *c, const struct exchange *e, struct str hea
 
 void answer_whole(struct exchange *e, enum verdict v)
 {
-    struct buf headers = BUF_INIT(32768), enriched = BUF_INIT(65536);
+    struct buf headers = BUF_INIT(32768), enriched = BUF_INIT(e->filter ? FILTER_OUT_MAX : 65536);
     struct str body = buf_str(&e->gate_bytes);
     attempt_end(e, v);
     if (e->part.of) {
         enum end_reason end = v == VERDICT_OK ? END_OK : END_CLIENT_ERROR;
         part_tell(e, &(struct part_answer){.whole = true, .verdict = v, .end = end});
+        return;
+    }
+    if (v == VERDICT_OK && e->filter) {
+        e->filter->ops->whole(e->filter, body, &enriched);
+        body = buf_str(&enriched);
+    }
+    if (enriched.failed) {
+        answer_error(e, ERR_busy_memory, "there is no memory to rewrite the platform's answer, try again soon", 2000,
+                     END_UPSTREAM_ERROR);
+        buf_free(&enriched);
         return;
     }
     if (v != VERDICT_OK && wants_error_object(e)) {
@@ -277,9 +292,49 @@ void answer_begin(struct exchange *e)
     if (e->comments_on) conn_write(e->conn, STR(": waiting\n\n"));
     if (!e->gate_bytes.len) return;
     e->first_byte_us = mono_us();
-    e->bytes_down += e->gate_bytes.len;
-    e->paused = !conn_write(e->conn, buf_str(&e->gate_bytes));
-    buf_free(&e->gate_bytes);
+    struct buf collected = e->gate_bytes;
+    buf_init(&e->gate_bytes, collected.cap);
+    answer_pass(e, buf_str(&collected));
+    buf_free(&collected);
+}
+
+/* What the filter made, to the client; false: it found no memory. */
+static bool write_filtered(struct exchange *e)
+{
+    struct buf *out = &e->p->filtered;
+    bool ok = !out->failed;
+    if (ok && out->len) {
+        e->bytes_down += out->len;
+        e->paused = !conn_write(e->conn, buf_str(out));
+    }
+    if (out->room > FILTER_OUT_KEPT)
+        buf_free(out);
+    else
+        buf_reset(out);
+    return ok;
+}
+
+static bool is_filtered(const struct exchange *e)
+{
+    return e->filter && e->is_stream;
+}
+
+void answer_pass(struct exchange *e, struct str data)
+{
+    if (!is_filtered(e)) {
+        e->bytes_down += data.n;
+        e->paused = !conn_write(e->conn, data);
+        return;
+    }
+    e->filter->ops->stream(e->filter, data, &e->p->filtered);
+    if (!write_filtered(e)) answer_broken(e, ERR_upstream_lost, no_memory_to_filter, END_STREAM_BROKEN);
+}
+
+bool answer_rest(struct exchange *e)
+{
+    if (!is_filtered(e)) return true;
+    e->filter->ops->stream_end(e->filter, &e->p->filtered);
+    return write_filtered(e);
 }
 
 void answer_broken(struct exchange *e, enum error_code code, const char *message, enum end_reason end)
@@ -290,6 +345,7 @@ void answer_broken(struct exchange *e, enum error_code code, const char *message
     const char *detail = end == END_STREAM_BROKEN ? e->last_sentence : ""; /* else it is of an earlier try */
     snprintf(text, sizeof text, "%s%s%s", message, detail[0] ? ": " : "", detail);
     attempt_end(e, end == END_KILLED ? VERDICT_CANCELLED : VERDICT_STREAM_BROKEN);
+    if (e->tap.error_seen) answer_rest(e);
     e->conn = NULL;
     if (e->is_stream && !e->tap.error_seen) {
         /* A blank line first: the break may have come in the middle of an event. */

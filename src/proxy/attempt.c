@@ -299,6 +299,7 @@ static void open_gate(struct exchange *e)
     e->gate_deadline = e->phase_deadline = (mono_t){0};
     e->last_data = loop_now(e->p->loop);
     answer_begin(e);
+    if (e->step != STEP_STREAM) return;
     exchange_timer_arm(e); /* the idle timeout may be the shortest of all */
 }
 
@@ -380,12 +381,25 @@ static void part_too_large(struct exchange *e)
                  END_UPSTREAM_ERROR);
 }
 
+static void alias_too_large(struct exchange *e)
+{
+    char message[700];
+    snprintf(
+        message, sizeof message,
+        "the platform's answer is larger than %d MiB, too large to be rewritten for %s; ask for %s, or for a stream",
+        FILTERED_BYTES >> 20, e->asked, e->scan.model);
+    attempt_end(e, VERDICT_CANCELLED);
+    answer_error(e, ERR_upstream_garbage, message, 0, END_UPSTREAM_ERROR);
+}
+
 static bool collect(struct exchange *e, struct str data)
 {
     bool stream = e->gate == GATE_EVENT;
     if (!buf_add_str(&e->gate_bytes, data)) {
         if (e->part.of && e->gate_bytes.len + data.n > PART_BYTES)
             part_too_large(e);
+        else if (e->filter && e->gate_bytes.len + data.n > FILTERED_BYTES)
+            alias_too_large(e);
         else
             no_memory(e);
         return true;
@@ -400,7 +414,8 @@ static bool collect(struct exchange *e, struct str data)
     } else {
         tap_body(&e->tap, data);
         exchange_timer_arm(e);
-        if (e->gate_bytes.len >= GATE_BYTES && !e->part.of)
+        if (e->filter && e->gate_bytes.len >= GATE_BYTES) e->phase_deadline = (mono_t){0}; /* it is coming */
+        if (e->gate_bytes.len >= GATE_BYTES && !e->part.of && !e->filter)
             gate_decide(e, verdict_of_answer(e->status, e->body_is_text, buf_str(&e->gate_bytes), &e->last_error));
     }
     return !e->paused;
@@ -419,8 +434,7 @@ static bool pass_on(struct exchange *e, struct str data)
         e->phase_deadline = e->comment_at = (mono_t){0};
     }
     e->last_data = loop_now(e->p->loop);
-    e->bytes_down += data.n;
-    e->paused = !conn_write(e->conn, data);
+    answer_pass(e, data);
     return !e->paused;
 }
 
@@ -471,6 +485,10 @@ static enum verdict verdict_of_lost(struct exchange *e, const struct call_end *e
 static void finish_open(struct exchange *e, const struct call_end *end)
 {
     bool whole = e->is_stream ? e->tap.complete : end->result == CALL_OK;
+    if (whole && !answer_rest(e)) {
+        answer_broken(e, ERR_upstream_lost, no_memory_to_filter, END_STREAM_BROKEN);
+        return;
+    }
     if (whole) {
         attempt_end(e, e->status < 400 ? VERDICT_OK : VERDICT_BAD_REQUEST);
         conn_end(e->conn);

@@ -18,7 +18,9 @@
 #include "proxy/exchange.h"
 
 #include "base/check.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "proxy/alias.h"
 #include "proxy/auth.h"
 
 enum { SPARE_MAX = 1024 };
@@ -208,10 +210,53 @@ static enum error_code error_of_scan(enum scan_result r)
     return ERR_bad_json;
 }
 
-static bool model_is_known(const struct exchange *e)
+static bool model_is_known(void *proxy, struct str id)
 {
-    struct str model = str_of(e->scan.model);
-    return catalog_find(e->p->catalog, model) || map_get(&e->p->known_models, model);
+    struct proxy *p = proxy;
+    return catalog_find(p->catalog, id) || map_get(&p->known_models, id);
+}
+
+static bool refuse_banned(struct exchange *e)
+{
+    char message[400];
+    if (!e->scan.has_model || !ban_set_has(e->p->bans, str_of(e->scan.model))) return false;
+    snprintf(message, sizeof message, "the model %s is banned on this proxy", e->scan.model);
+    answer_error(e, ERR_model_banned, message, 0, END_CLIENT_ERROR);
+    return true;
+}
+
+/* When the client's name for the model is another one, the exchange is about the model that serves from here on. */
+static void resolve_alias(struct exchange *e)
+{
+    struct alias a;
+    bool chat = e->route.kind == ROUTE_KIND_POOLED && strcmp(e->route.path, "chat/completions") == 0;
+    if (!e->scan.has_model || !alias_resolve(e->conf, str_of(e->scan.model), chat, model_is_known, e->p, &a)) return;
+    e->asked = xstrdup(e->scan.model);
+    char model[sizeof e->scan.model]; /* a.model may be a part of the name it replaces */
+    str_copy(model, sizeof model, a.model);
+    memcpy(e->scan.model, model, sizeof model);
+    e->scan.model_len = strlen(model);
+    if (!a.reasoning) return;
+    e->filter = filter_reasoning(a.form, e->asked);
+    e->gate_bytes.cap = FILTERED_BYTES;
+}
+
+/* The model in the body becomes the one that serves; every other byte stays. False: no memory, the client was told. */
+static bool splice_model(struct exchange *e)
+{
+    struct buf text = BUF_INIT(2048);
+    if (!e->asked) return true;
+    if (e->route.body == BODY_JSON)
+        json_quote(&text, str_of(e->scan.model));
+    else
+        buf_puts(&text, e->scan.model);
+    bool ok = body_replace(e->body, e->scan.model_at, e->scan.model_size, buf_str(&text));
+    e->scan.model_size = text.len;
+    buf_free(&text);
+    if (!ok)
+        answer_error(e, ERR_busy_memory, "there is no memory for this request at the moment, try again soon", 2000,
+                     END_CLIENT_ERROR);
+    return ok;
 }
 
 void exchange_on_body(struct exchange *e)
@@ -223,15 +268,13 @@ void exchange_on_body(struct exchange *e)
         answer_error(e, error_of_scan(r), scan_sentence(r), 0, END_CLIENT_ERROR);
         return;
     }
-    if (e->scan.has_model && ban_set_has(e->p->bans, str_of(e->scan.model))) {
-        char message[400];
-        snprintf(message, sizeof message, "the model %s is banned on this proxy", e->scan.model);
-        answer_error(e, ERR_model_banned, message, 0, END_CLIENT_ERROR);
-        return;
-    }
+    if (refuse_banned(e)) return;
+    resolve_alias(e);
+    if (e->asked && refuse_banned(e)) return;
     e->body = conn_take_body(e->conn);
     e->bytes_up = e->body ? e->body->bytes.len : 0;
-    e->model_known = e->scan.has_model && model_is_known(e);
+    if (!splice_model(e)) return;
+    e->model_known = e->scan.has_model && model_is_known(e->p, str_of(e->scan.model));
     settle_admitted(e);
     exchange_pick(e);
 }
@@ -432,10 +475,13 @@ static void exchange_free(struct proxy *p, struct exchange *e)
     buf_free(&e->gate_bytes);
     buf_free(&e->reply_headers);
     tap_free(&e->tap);
+    if (e->filter) e->filter->ops->free(e->filter);
     free(e->try_list);
     free(e->route.path);
+    free(e->asked);
+    e->filter = NULL;
     e->try_list = NULL;
-    e->route.path = NULL;
+    e->route.path = e->asked = NULL;
     e->magic = 0;
     if (p->spare_count >= SPARE_MAX) {
         loop_timer_destroy(&e->timer);
@@ -457,6 +503,7 @@ void exchange_free_all(struct proxy *p)
 {
     exchange_bury(p);
     free(p->scratch);
+    buf_free(&p->filtered);
     p->scratch = NULL;
     p->scratch_room = 0;
     while (p->spare) {

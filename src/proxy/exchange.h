@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "net/upstream.h"
+#include "proxy/filter.h"
 #include "proxy/proxy.h"
 #include "proxy/retry.h"
 #include "proxy/route.h"
@@ -14,8 +15,10 @@
 
 #define EXCHANGE_MAGIC 0x5f3c8e21u
 #define GATE_BYTES     (64 * 1024)
-#define ID_STEP        64            /* as many workers as there may be */
-#define PART_BYTES     (1024 * 1024) /* most bytes of the answer to a part */
+#define FILTERED_BYTES (8 * 1024 * 1024)  /* most bytes of an answer that a filter takes whole */
+#define FILTER_OUT_MAX (64 * 1024 * 1024) /* most bytes a filter makes of one piece, or of a whole answer */
+#define ID_STEP        64                 /* as many workers as there may be */
+#define PART_BYTES     (1024 * 1024)      /* most bytes of the answer to a part */
 
 enum gate {
     GATE_NONE,  /* no head yet */
@@ -69,7 +72,8 @@ struct exchange {
     bool admitted;
     bool client_counted; /* against limits.max_requests_per_client */
 
-    struct scan scan;
+    struct scan scan; /* its model: the one that serves */
+    char *asked;      /* the client's name for it, when that is another one */
     bool model_known;
     enum model_cost cost; /* of the model, as known at the last try */
     bool cost_observed;   /* by traffic only */
@@ -105,10 +109,11 @@ struct exchange {
 
     /* Towards the client. */
     struct tap tap;
-    bool is_stream;    /* the answer is an event stream */
-    bool comments_on;  /* the head went out without an event */
-    bool paused;       /* the client is slow: the upstream waits */
-    int client_status; /* 0: nothing sent */
+    struct filter *filter; /* rewrites a good answer; NULL: it passes byte for byte */
+    bool is_stream;        /* the answer is an event stream */
+    bool comments_on;      /* the head went out without an event */
+    bool paused;           /* the client is slow: the upstream waits */
+    int client_status;     /* 0: nothing sent */
     uint64_t bytes_down;
     int64_t first_byte_us; /* first byte to the client, 0 none */
 
@@ -138,6 +143,7 @@ struct proxy {
     struct loop_task bury_task;
     char *scratch; /* text of the request being started */
     size_t scratch_room;
+    struct buf filtered;    /* of the piece being passed on */
     struct exchange *spare; /* freed ones kept for reuse, linked by `spare_next` through node.next */
     unsigned spare_count;
     _Atomic unsigned in_flight;
@@ -197,6 +203,11 @@ void answer_no_key(struct exchange *e, const struct pick *pick);
 /* The upstream's answer as it is: whole, or its beginning. */
 void answer_whole(struct exchange *e, enum verdict v);
 void answer_begin(struct exchange *e);
+/* Bytes of the running answer, through the filter. The exchange may be over afterwards. */
+void answer_pass(struct exchange *e, struct str data);
+extern const char no_memory_to_filter[];
+/* What a filter held back of a stream that is complete. False: there was no memory for it. */
+bool answer_rest(struct exchange *e);
 void answer_broken(struct exchange *e, enum error_code code, const char *message, enum end_reason end);
 /* Header lines every answer to a client gets. `e` may be NULL. */
 void answer_common_headers(struct buf *h, const struct exchange *e);

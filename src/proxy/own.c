@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "proxy/alias.h"
 #include "proxy/exchange.h"
 
 static void reply_client_json(struct local_call *lc, int status, struct buf *json)
@@ -14,17 +15,18 @@ static void reply_client_json(struct local_call *lc, int status, struct buf *jso
     buf_free(json);
 }
 
-static void put_model(struct json *j, const struct model *m)
+/* A model under its id or another name. */
+static void put_model(struct json *j, const struct model *m, const char *id)
 {
     json_object(j);
-    json_put_str(j, "id", m->id);
+    json_put_str(j, "id", id);
     json_put_str(j, "object", "model");
     json_put_int(j, "created", 1678888888);
     json_put_str(j, "owned_by", "siliconflow");
     json_name(j, "permission");
     json_array(j);
     json_array_end(j);
-    json_put_str(j, "root", m->id);
+    json_put_str(j, "root", id);
     json_put_str(j, "parent", NULL);
     json_put_str(j, "type", m->type);
     json_put_str(j, "sub_type", m->sub_type);
@@ -39,6 +41,43 @@ static struct str query_value(struct str query, const char *name)
     while (str_split(&query, '&', &part))
         if (str_split(&part, '=', &key) && str_is(key, name) && part.p) return part;
     return (struct str){"", 0};
+}
+
+/* A ban of a model hides every name it has. */
+static bool is_banned(const struct proxy *p, const struct model *m, struct str id)
+{
+    return ban_set_has(p->bans, id) || ban_set_has(p->bans, str_of(m->id)) ||
+           (m->alias_of && ban_set_has(p->bans, str_of(m->alias_of)));
+}
+
+static bool has_reasoning_aliases(const struct conf *c, const struct model *m)
+{
+    return c->models_reasoning_aliases && m->reasons && !m->alias_of && strcmp(m->sub_type, "chat") == 0;
+}
+
+static void put_reasoning_aliases(struct json *j, const struct proxy *p, const struct model *m)
+{
+    const char *suffix;
+    for (size_t i = 0; (suffix = alias_suffix(i)) != NULL; i++) {
+        char *id = xasprintf("%s%s", m->id, suffix);
+        if (!catalog_find(p->catalog, str_of(id)) && !is_banned(p, m, str_of(id))) put_model(j, m, id);
+        free(id);
+    }
+}
+
+static bool is_listed(void *proxy, struct str id)
+{
+    return catalog_find(((const struct proxy *)proxy)->catalog, id) != NULL;
+}
+
+/* The model that a listed name stands for; NULL: none. */
+static const struct model *model_named(struct proxy *p, const struct conf *c, struct str id)
+{
+    const struct model *m = catalog_find(p->catalog, id);
+    struct alias a;
+    if (m || !alias_resolve(c, id, true, is_listed, p, &a)) return m;
+    m = catalog_find(p->catalog, a.model);
+    return m && has_reasoning_aliases(c, m) ? m : NULL;
 }
 
 static void get_models(void *arg, struct local_call *lc)
@@ -59,7 +98,8 @@ static void get_models(void *arg, struct local_call *lc)
         if (!m->listed) continue;
         if (type.n && !str_is(type, m->type)) continue;
         if (sub_type.n && !str_is(sub_type, m->sub_type)) continue;
-        if (!ban_set_has(p->bans, str_of(m->id))) put_model(&j, m);
+        if (!is_banned(p, m, str_of(m->id))) put_model(&j, m, m->id);
+        if (has_reasoning_aliases(local_conf(lc), m)) put_reasoning_aliases(&j, p, m);
     }
     json_array_end(&j);
     json_object_end(&j);
@@ -70,8 +110,8 @@ static void get_model(void *arg, struct local_call *lc)
 {
     (void)arg;
     struct str id = local_segment(lc);
-    const struct model *m = catalog_find(local_proxy(lc)->catalog, id);
-    if (!m || ban_set_has(local_proxy(lc)->bans, id)) {
+    const struct model *m = model_named(local_proxy(lc), local_conf(lc), id);
+    if (!m || is_banned(local_proxy(lc), m, id)) {
         local_refuse(lc, m ? ERR_model_banned : ERR_not_found,
                      m ? "this model is banned on this proxy" : "this model is not in the list");
         return;
@@ -79,7 +119,9 @@ static void get_model(void *arg, struct local_call *lc)
     struct buf out = BUF_INIT(16384);
     struct json j;
     json_init(&j, &out);
-    put_model(&j, m);
+    char *name = str_dup(id);
+    put_model(&j, m, name);
+    free(name);
     reply_client_json(lc, 200, &out);
 }
 

@@ -208,6 +208,7 @@ struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned wo
     p->shared = shared;
     p->worker_id = worker_id;
     p->conf = conf;
+    buf_init(&p->filtered, FILTER_OUT_MAX);
     p->next_id = ID_STEP + worker_id;
     p->instance = (uint32_t)random_u64();
     struct list *lists[] = {&p->live, &p->waiting, &p->in_line, &p->dead, &p->fetches, &p->locals, &p->overflow};

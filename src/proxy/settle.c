@@ -61,6 +61,7 @@ static void fill_who(const struct exchange *e, struct record *r)
     r->wall = e->begun_wall;
     r->at = loop_now(e->p->loop);
     str_copy(r->model, sizeof r->model, str_of(e->scan.model));
+    str_copy(r->asked, sizeof r->asked, str_of(e->asked));
     r->model_known = e->model_known;
     str_copy(r->client, sizeof r->client, str_of(e->client));
     str_copy(r->key_id, sizeof r->key_id, str_of(e->lease.seq ? e->lease.key_id : ""));
