@@ -7,7 +7,7 @@
  * Death (ending.c has the ways): the loop ends, screen ended (1 s at most), workers joined, their last records counted,
  * key state saved, disk thread ended, lock released.
  */
-#include "engine.h"
+#include "booking.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -189,7 +189,9 @@ static bool open_state(struct engine *g, struct buf *why)
     g->state = state_open(g->conf->state_dir, g->conf->server_listen.items[0], why);
     if (!g->state) return false;
     g->disk = disk_new(&o, why);
-    return g->disk != NULL;
+    if (!g->disk) return false;
+    g->ledger = ledger_new(state_db(g->state), g->disk, o.queue, g->conf->store_keep_requests);
+    return true;
 }
 
 static bool restore(struct engine *g, struct buf *why)
@@ -205,6 +207,7 @@ static bool restore(struct engine *g, struct buf *why)
     keypool_restore(g->pool, l.keys, l.key_count, l.cooldowns, l.cooldown_count, now, wall_now());
     for (size_t i = 0; i < l.ban_count; i++) map_put(&g->bans, str_of(l.bans[i]), g);
     state_loaded_free(&l);
+    if (!booking_restore(g, why)) return false;
     g->saved_generation = g->seen_generation = keypool_generation(g->pool);
     return true;
 }
@@ -346,7 +349,7 @@ static void stop_workers(struct engine *g)
     for (unsigned i = 0; i < g->worker_count; i++) worker_join(g->workers[i]);
     engine_drain_records(g);
     for (unsigned i = 0; i < g->worker_count; i++) {
-        while (worker_take_overflow(g->workers[i], &r)) engine_book(g, &r, mono_now());
+        while (worker_take_overflow(g->workers[i], &r)) booking_add(g, &r, mono_now());
         worker_free(g->workers[i]);
     }
     g->worker_count = 0;
@@ -364,6 +367,7 @@ static void shut_down(struct engine *g)
     if (g->tester) tester_free(g->tester);
     if (g->models) models_free(g->models);
     if (g->pool && g->state && g->disk) engine_save_all(g);
+    if (g->ledger) ledger_flush(g->ledger);
     log_set_sink(NULL, NULL);
     if (g->disk && !disk_free(g->disk, DISK_WAIT_MS)) {
         /* The disk thread hangs in a system call and still uses the state: nothing may be freed under it. */
@@ -387,6 +391,7 @@ static void free_all(struct engine *g)
         keypool_free(g->pool);
         client_counts_destroy(&g->shared.clients);
     }
+    ledger_free(g->ledger);
     if (g->state) state_close(g->state);
     if (g->loop) loop_free(g->loop);
     addrs_put(g->addrs);

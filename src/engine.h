@@ -1,6 +1,6 @@
 /* The engine: owns everything, runs on the main thread, which is the control thread. Boot and shutdown orders are in
- * engine.c; reload.c swaps configurations, saving.c counts and saves, ending.c has the ways to stop, commands.c carries
- * commands out, view.c gathers snapshots, tester.c paces tests of keys, signals.c turns signals into calls. */
+ * engine.c; reload.c swaps configurations, booking.c counts, saving.c saves, ending.c has the ways to stop, commands.c
+ * carries commands out, view.c gathers snapshots, tester.c paces tests of keys, signals.c turns signals into calls. */
 #ifndef SFPROXY_ENGINE_H
 #define SFPROXY_ENGINE_H
 
@@ -11,6 +11,7 @@
 #include "meter/meter.h"
 #include "net/listener.h"
 #include "net/upstream.h"
+#include "store/ledger.h"
 #include "store/state.h"
 #include "ui/tui/ui.h"
 #include "worker.h"
@@ -41,6 +42,7 @@ struct engine {
     struct meter *meter;
     struct disk *disk;
     struct state *state;
+    struct ledger *ledger;
     struct resolver *resolver;
     struct admin *admin;
     struct proxy_shared shared;
@@ -67,8 +69,8 @@ struct engine {
     struct loop_timer tick; /* 20 Hz: records, changes, saving */
     struct loop_timer drain_timer;
     uint64_t seen_generation, saved_generation;
-    mono_t save_at; /* 0: nothing to save */
-    struct day_cache day_cache;
+    mono_t save_at;                      /* 0: nothing to save */
+    struct day_cache day_cache, row_day; /* of now, of the newest row */
     bool keys_dirty, bans_dirty;
     bool draining, stopping;
     mono_t drain_until;
@@ -95,8 +97,6 @@ void engine_interrupt(struct engine *g);      /* SIGINT, SIGTERM: drain; the sec
 void engine_apply_bans(struct engine *g);
 void engine_apply_conf(struct engine *g, struct conf *conf);
 void engine_drain_records(struct engine *g);
-/* Counts one record: the only way into the meter. */
-void engine_book(struct engine *g, const struct record *r, mono_t now);
 void engine_keys_changed(struct engine *g); /* run-time keys: write the `keys` file */
 /* Reads the configuration again on the disk thread; the command (may be NULL) is answered when it was applied. */
 void engine_save_picture(struct engine *g, struct command *cmd); /* picture.c */

@@ -39,6 +39,7 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
     keypool_set_strategy(g->pool, (enum pool_strategy)conf->pool_strategy);
     atomic_store(&g->shared.budget.limit, conf->limits_upload_memory);
     log_set_level((enum log_level)conf->log_level);
+    ledger_keep(g->ledger, conf->store_keep_requests);
     conf_put(g->conf);
     g->conf = conf;
     for (unsigned i = 0; i < g->worker_count; i++)

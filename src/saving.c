@@ -1,14 +1,9 @@
 /* Twenty times a second: count what the workers report, tell watchers that keys changed, save what must survive. Key
  * state is saved half a second after a change, so that a storm of verdicts is one write. */
 #include "base/mem.h"
-#include "engine.h"
+#include "booking.h"
 
 enum { TICK_MS = 50, SAVE_AFTER_MS = 500 };
-
-void engine_book(struct engine *g, const struct record *r, mono_t now)
-{
-    meter_apply(g->meter, r, now);
-}
 
 void engine_drain_records(struct engine *g)
 {
@@ -17,7 +12,7 @@ void engine_drain_records(struct engine *g)
         struct ring *ring = worker_records(g->workers[i]);
         const struct record *r;
         while ((r = ring_peek(ring)) != NULL) {
-            engine_book(g, r, now);
+            booking_add(g, r, now);
             ring_pop(ring);
         }
     }
@@ -68,6 +63,14 @@ static void save_what_changed(struct engine *g)
     if (g->bans_dirty) save_bans(g);
 }
 
+/* The database was damaged and a new one begun: it gets all that is known here. */
+static void save_again(struct engine *g)
+{
+    g->saved_generation = 0;
+    g->bans_dirty = true;
+    if (!state_save_settings(g->state, g->disk)) log_msg(LOG_WARN, "the screen's settings could not be saved");
+}
+
 void engine_tick(void *arg)
 {
     struct engine *g = arg;
@@ -78,7 +81,9 @@ void engine_tick(void *arg)
         g->seen_generation = generation;
         control_changed(g->control);
     }
+    if (state_was_replaced(g->state)) save_again(g);
     save_what_changed(g);
+    ledger_tick(g->ledger, loop_now(g->loop));
     loop_timer_start(&g->tick, TICK_MS);
 }
 

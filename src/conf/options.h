@@ -61,7 +61,8 @@
     OPTION(limits, max_json_depth, NUMBER, "512", 16, 4096, 0, "Nesting of a request body") \
     OPTION(limits, login_failures, NUMBER, "10", 1, 1000, 0, "Wrong page logins a minute and address") \
     OPTION(store, dir, TEXT, "", 0, 1024, RESTART, "State directory; empty: $XDG_STATE_HOME/sfproxy, else ~/.local/state/sfproxy") \
-    OPTION(store, queue, NUMBER, "10000", 16, 1000000, RESTART, "Writes and log lines waiting for the disk") \
+    OPTION(store, queue, NUMBER, "10000", 16, 1000000, RESTART, "Writes, log lines and finished requests waiting for the disk, each at most so many") \
+    OPTION(store, keep_requests, DURATION, "7d", 0, 315360000000, 0, "Finished requests are kept so long; sums per day stay for ever") \
     OPTION(ui, lang, CHOICE, "auto", "auto|en|zh", 0, 0, "Language of the screen; auto follows the locale") \
     OPTION(ui, theme, CHOICE, "auto", "auto|dark|light|mono", 0, 0, "Colours of the screen") \
     OPTION(ui, graph, CHOICE, "braille", "braille|ascii", 0, 0, "Dots of the graphs") \

@@ -129,8 +129,8 @@ void window_add(struct window *w, mono_t now, uint32_t requests, uint64_t tokens
 
 void window_restore(struct window *w, mono_t at, int step, uint32_t requests, uint64_t tokens)
 {
-    if (period(at, 60) > w->minute_at) return;
-    if (step <= 10 && period(at, 10) <= w->ten_at) add_ten(w, at, requests, tokens);
+    window_advance(w, at);
+    if (step <= 10) add_ten(w, at, requests, tokens);
     add_minute(w, at, requests, tokens);
     if (at.ms < w->since.ms) w->since = at;
 }

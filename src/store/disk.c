@@ -37,7 +37,7 @@ struct disk {
     bool closed, ended, to_stderr;
     uint64_t dropped, errors;
     mono_t dropped_at;
-    char job_error[160], log_error[160]; /* "" while it works */
+    char job_error[160], ledger_error[160], log_error[160]; /* "" while it works */
     /* Disk thread only: */
     struct logfile *log;
     bool stderr_hung;
@@ -265,8 +265,9 @@ void disk_health(struct disk *d, struct disk_health *out)
     pthread_mutex_lock(&d->mutex);
     *out = (struct disk_health){.queued = d->jobs + d->lines, .dropped = d->dropped, .errors = d->errors};
     out->dropped_at = d->dropped_at;
-    out->failing = d->job_error[0] || d->log_error[0];
-    str_copy(out->last_error, sizeof out->last_error, str_of(d->job_error[0] ? d->job_error : d->log_error));
+    const char *error = d->job_error[0] ? d->job_error : d->ledger_error[0] ? d->ledger_error : d->log_error;
+    out->failing = error[0] != '\0';
+    str_copy(out->last_error, sizeof out->last_error, str_of(error));
     pthread_mutex_unlock(&d->mutex);
 }
 
@@ -283,6 +284,24 @@ void disk_alarm(const struct disk_health *h, mono_t now, char *out, size_t size)
 void disk_report_error(struct disk *d, const char *sentence)
 {
     report(d, d->job_error, sizeof d->job_error, sentence);
+}
+
+void disk_report_ledger(struct disk *d, const char *sentence)
+{
+    if (sentence) {
+        report(d, d->ledger_error, sizeof d->ledger_error, sentence);
+        return;
+    }
+    pthread_mutex_lock(&d->mutex);
+    d->ledger_error[0] = '\0';
+    pthread_mutex_unlock(&d->mutex);
+}
+
+void disk_count_loss(struct disk *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    count_dropped(d);
+    pthread_mutex_unlock(&d->mutex);
 }
 
 void disk_report_ok(struct disk *d)

@@ -45,6 +45,9 @@ void disk_health(struct disk *d, struct disk_health *out); /* any thread */
 void disk_alarm(const struct disk_health *h, mono_t now, char *out, size_t size);
 void disk_report_error(struct disk *d, const char *sentence); /* by jobs, on the disk thread; logged when it is new */
 void disk_report_ok(struct disk *d);                          /* by jobs: what they do works (again) */
+/* The same for the ledger, which may fail alone. NULL: it works. */
+void disk_report_ledger(struct disk *d, const char *sentence);
+void disk_count_loss(struct disk *d); /* any thread: something was dropped before it reached the queue */
 /* Runs what is queued, ends the thread; waits at most `ms`, then leaves it behind. True when it ended. */
 bool disk_free(struct disk *d, int64_t ms);
 

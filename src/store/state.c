@@ -184,6 +184,16 @@ const char *state_dir(const struct state *s)
     return s->dir;
 }
 
+struct statedb *state_db(struct state *s)
+{
+    return s->db;
+}
+
+bool state_was_replaced(struct state *s)
+{
+    return statedb_was_replaced(s->db);
+}
+
 const char *state_setting(const struct state *s, const char *name)
 {
     return map_get(&s->settings, str_of(name));
@@ -435,4 +445,17 @@ bool state_save_setting(struct state *s, struct disk *d, const char *name, const
     j->value = xstrdup(value);
     free(map_put(&s->settings, str_of(name), xstrdup(value)));
     return post_or_free(j);
+}
+
+bool state_save_settings(struct state *s, struct disk *d)
+{
+    bool ok = true;
+    MAP_FOR(slot, &s->settings)
+    {
+        struct save_job *j = save_job_new(s, d, save_setting);
+        j->name = xstrdup(slot->key);
+        j->value = xstrdup(slot->value);
+        ok = post_or_free(j) && ok;
+    }
+    return ok;
 }

@@ -32,6 +32,12 @@ void state_loaded_free(struct state_loaded *l);
 char *state_admin_token(struct state *s, struct buf *why);
 const char *state_socket_path(const struct state *s); /* of control.sock; the path's length was checked (<= 100) */
 const char *state_dir(const struct state *s);
+struct statedb *state_db(struct state *s); /* for the ledger: main, then the disk thread */
+/* Any thread; true once after the database was set aside at run time and a new one begun: all that is known must be
+ * saved again. */
+bool state_was_replaced(struct state *s);
+/* Settings once more, as they are now. */
+bool state_save_settings(struct state *s, struct disk *d);
 /* Screen settings by name ("lang", "window", ...), as they were at state_open() or changed since; NULL absent. */
 const char *state_setting(const struct state *s, const char *name);
 

@@ -21,7 +21,7 @@
 #include "store/migrations.h"
 #include "store/statedb_int.h"
 
-enum { APPLICATION_ID = 0x73667078 /* "sfpx" */, BUSY_MS = 2000 };
+enum { APPLICATION_ID = 0x73667078 /* "sfpx" */, BUSY_MS = 2000, CHECK_WHOLE_MAX = 32 * 1024 * 1024 };
 
 enum opened { OPENED, DAMAGED, REFUSED, UNAVAILABLE };
 
@@ -39,7 +39,10 @@ static void close_handle(struct statedb *db)
 bool statedb_failed(struct statedb *db, const char *doing, struct buf *why)
 {
     buf_printf(why, "cannot %s %s: %s", doing, db->path, db->handle ? sqlite3_errmsg(db->handle) : "not open");
-    if (db->handle && is_damage(sqlite3_errcode(db->handle))) close_handle(db);
+    if (db->handle && is_damage(sqlite3_errcode(db->handle))) {
+        db->suspect = true;
+        close_handle(db);
+    }
     return false;
 }
 
@@ -54,12 +57,30 @@ static int64_t ask_number(sqlite3 *h, const char *sql)
     return rc == SQLITE_OK ? v : -1;
 }
 
-static bool check_passes(sqlite3 *h)
+static bool check_passes(sqlite3 *h, const char *pragma)
 {
     sqlite3_stmt *st = NULL;
-    bool ok = sqlite3_prepare_v2(h, "PRAGMA quick_check(1)", -1, &st, NULL) == SQLITE_OK &&
-              sqlite3_step(st) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
+    bool ok = sqlite3_prepare_v2(h, pragma, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW &&
+              strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
     return sqlite3_finalize(st) == SQLITE_OK && ok;
+}
+
+/* A large ledger takes seconds to check: then all but its rows, and everything when damage was met. */
+static bool check_all(struct statedb *db)
+{
+    struct stat st;
+    sqlite3_stmt *list = NULL;
+    bool small = stat(db->path, &st) != 0 || st.st_size <= CHECK_WHOLE_MAX;
+    if (small || db->suspect) return check_passes(db->handle, "PRAGMA quick_check(1)");
+    bool ok =
+        sqlite3_prepare_v2(db->handle, "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'request'", -1,
+                           &list, NULL) == SQLITE_OK;
+    while (ok && sqlite3_step(list) == SQLITE_ROW) {
+        char pragma[128];
+        sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA quick_check(%Q)", (const char *)sqlite3_column_text(list, 0));
+        ok = check_passes(db->handle, pragma);
+    }
+    return sqlite3_finalize(list) == SQLITE_OK && ok;
 }
 
 static enum opened trouble(struct statedb *db, const char *doing, struct buf *why)
@@ -95,7 +116,7 @@ static enum opened identify(struct statedb *db, int *version_out, struct buf *wh
 
 static enum opened check_whole(struct statedb *db, struct buf *why)
 {
-    if (check_passes(db->handle)) return OPENED;
+    if (check_all(db)) return OPENED;
     int rc = sqlite3_errcode(db->handle) & 0xFF;
     if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE && !is_damage(rc)) return trouble(db, "read", why);
     buf_printf(why, "%s is damaged", db->path);
@@ -200,7 +221,11 @@ static enum opened open_or_replace(struct statedb *db, struct buf *why)
 {
     struct buf reason = BUF_INIT(2048);
     enum opened result = open_any(db, &reason);
-    if (result == DAMAGED) result = set_aside(db, &reason) ? open_any(db, &reason) : REFUSED;
+    if (result == DAMAGED) {
+        result = set_aside(db, &reason) ? open_any(db, &reason) : REFUSED;
+        if (result == OPENED && db->was_opened) atomic_store(&db->replaced, true);
+    }
+    if (result == OPENED) db->suspect = false;
     if (result != OPENED) buf_add_str(why, buf_str(&reason));
     buf_free(&reason);
     return result;
@@ -208,7 +233,20 @@ static enum opened open_or_replace(struct statedb *db, struct buf *why)
 
 bool statedb_ready(struct statedb *db, struct buf *why)
 {
-    return db->handle || open_or_replace(db, why) == OPENED;
+    if (db->handle) return true;
+    if (!db->readonly) return open_or_replace(db, why) == OPENED;
+    buf_printf(why, "%s cannot be read any more", db->path);
+    return false;
+}
+
+bool statedb_is_open(const struct statedb *db)
+{
+    return db->handle != NULL;
+}
+
+bool statedb_was_replaced(struct statedb *db)
+{
+    return atomic_load(&db->replaced) && atomic_exchange(&db->replaced, false);
 }
 
 /* Nothing was lost by not opening it: it is not there, or has never been written. */
@@ -235,7 +273,30 @@ struct statedb *statedb_open(const char *path, struct buf *why)
     else if (!usable)
         buf_add_str(why, buf_str(&reason));
     buf_free(&reason);
+    db->was_opened = true;
     if (usable) return db;
+    statedb_close(db);
+    return NULL;
+}
+
+struct statedb *statedb_open_readonly(const char *path, struct buf *why)
+{
+    struct statedb *db = xcalloc(1, sizeof *db);
+    int version = 0;
+    db->path = xstrdup(path);
+    db->readonly = true;
+    bool ok = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK;
+    if (ok) {
+        sqlite3_busy_timeout(db->handle, BUSY_MS);
+        sqlite3_wal_autocheckpoint(db->handle, 0);
+        ok = execute(db, "PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0");
+    }
+    if (!ok)
+        statedb_failed(db, "open", why);
+    else if (identify(db, &version, why) == OPENED && version < statedb_schema)
+        buf_printf(why, "%s is of an older sfproxy: start this one once", path);
+    else if (!why->len)
+        return db;
     statedb_close(db);
     return NULL;
 }

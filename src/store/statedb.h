@@ -16,6 +16,11 @@ struct statedb;
  * foreign file is renamed to <path>.corrupt-<unixtime>, a file that cannot be made (disk full) is a logged warning. */
 struct statedb *statedb_open(const char *path, struct buf *why);
 void statedb_close(struct statedb *db);
+bool statedb_is_open(const struct statedb *db);
+/* For reading beside a running instance or none: nothing is made, changed or set aside. NULL + why. */
+struct statedb *statedb_open_readonly(const char *path, struct buf *why);
+/* Any thread; true once after a damaged file was set aside by a later call than statedb_open(). */
+bool statedb_was_replaced(struct statedb *db);
 
 bool statedb_load(struct statedb *db, struct state_loaded *out, struct buf *why);      /* keys, cooldowns, bans */
 bool statedb_load_settings(struct statedb *db, struct map *settings, struct buf *why); /* values malloc'ed */

@@ -9,6 +9,10 @@
 struct statedb {
     char *path;
     sqlite3 *handle; /* NULL: not open, the next call tries again */
+    bool suspect;    /* damage was met: the next opening checks all of it */
+    bool readonly;   /* never opened again */
+    bool was_opened;
+    _Atomic bool replaced;
 };
 
 /* Opens what is not open. */

@@ -1,91 +1,11 @@
 /* Rows in and out. A save is one transaction of prepared statements; the first one that fails undoes all of it. Text
  * that comes back is cleaned and cut to its field, numbers are brought into their range: a database edited by hand may
  * be wrong, it must not be dangerous. */
-#include "base/mem.h"
-#include "store/statedb_int.h"
+#include "store/query.h"
 
-enum { ROWS_MAX = 100000, NAME_MAX_BYTES = 1024 };
+enum { ROWS_MAX = 100000 };
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
-
-/* ---- one statement ---- */
-
-struct query {
-    struct statedb *db;
-    sqlite3_stmt *st;
-    int next; /* number of the next parameter to bind, or column to read */
-    bool ok;
-};
-
-static struct query query_begin(struct statedb *db, const char *sql)
-{
-    struct query q = {.db = db, .next = 1};
-    q.ok = sqlite3_prepare_v2(db->handle, sql, -1, &q.st, NULL) == SQLITE_OK;
-    return q;
-}
-
-static void bind_int(struct query *q, int64_t v)
-{
-    q->ok = q->ok && sqlite3_bind_int64(q->st, q->next++, v) == SQLITE_OK;
-}
-
-static void bind_text(struct query *q, const char *text)
-{
-    q->ok = q->ok && sqlite3_bind_text(q->st, q->next++, text, -1, SQLITE_STATIC) == SQLITE_OK;
-}
-
-/* Runs a statement that gives no rows and makes it ready for the next values. */
-static void run(struct query *q)
-{
-    q->ok = q->ok && sqlite3_step(q->st) == SQLITE_DONE && sqlite3_reset(q->st) == SQLITE_OK;
-    q->next = 1;
-}
-
-static bool next_row(struct query *q)
-{
-    if (!q->ok) return false;
-    int rc = sqlite3_step(q->st);
-    q->ok = rc == SQLITE_ROW || rc == SQLITE_DONE;
-    q->next = 0;
-    return rc == SQLITE_ROW;
-}
-
-static int64_t read_int(struct query *q)
-{
-    return sqlite3_column_int64(q->st, q->next++);
-}
-
-static int read_in_range(struct query *q, int count)
-{
-    int64_t v = read_int(q);
-    return v >= 0 && v < count ? (int)v : 0;
-}
-
-static struct str read_str(struct query *q)
-{
-    const char *text = (const char *)sqlite3_column_text(q->st, q->next);
-    return (struct str){text ? text : "", (size_t)sqlite3_column_bytes(q->st, q->next++)};
-}
-
-static void read_text(struct query *q, char *out, size_t size)
-{
-    text_clean(read_str(q), out, size);
-}
-
-static char *read_dup(struct query *q)
-{
-    char clean[NAME_MAX_BYTES];
-    read_text(q, clean, sizeof clean);
-    return xstrdup(clean);
-}
-
-/* The error is taken before the statement goes: finalising would replace it. */
-static bool query_end(struct query *q, const char *doing, struct buf *why)
-{
-    if (!q->ok && why) buf_printf(why, "cannot %s %s: %s", doing, q->db->path, sqlite3_errmsg(q->db->handle));
-    sqlite3_finalize(q->st);
-    return q->ok;
-}
 
 /* ---- reading ---- */
 
@@ -162,30 +82,6 @@ bool statedb_load_settings(struct statedb *db, struct map *settings, struct buf 
 }
 
 /* ---- writing ---- */
-
-static bool begin(struct statedb *db, struct buf *why)
-{
-    if (!statedb_ready(db, why)) return false;
-    if (sqlite3_exec(db->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) return true;
-    return statedb_failed(db, "write", why);
-}
-
-/* Commits when `ok` (what went before worked), else undoes. Damage found on the way closes the database. */
-static bool end(struct statedb *db, bool ok, struct buf *why)
-{
-    int rc = sqlite3_errcode(db->handle);
-    if (ok && sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) return true;
-    if (ok) {
-        rc = sqlite3_errcode(db->handle);
-        buf_printf(why, "cannot write %s: %s", db->path, sqlite3_errmsg(db->handle));
-    }
-    if (!sqlite3_get_autocommit(db->handle)) sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-    if ((rc & 0xFF) == SQLITE_CORRUPT || (rc & 0xFF) == SQLITE_NOTADB || (rc & 0xFF) == SQLITE_IOERR) {
-        sqlite3_close(db->handle);
-        db->handle = NULL;
-    }
-    return false;
-}
 
 static bool put_keys(struct statedb *db, const struct key_saved *keys, size_t count, wall_t now, struct buf *why)
 {
