@@ -2,10 +2,12 @@
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
-from harness import Wire, events, key, request
+from harness import BUILD, ROOT, SLOW, Wire, events, key
 
 CHATS = "/v1/chat/completions"
 R1 = "deepseek-ai/DeepSeek-R1"
@@ -328,6 +330,52 @@ def test_silence_before_the_first_event(start, standin):
     got = ask(proxy, R1 + "-openwebui")[1]
     seen = contents(events(got))
     assert got.startswith(b": waiting\n\n") and seen[:3] == ["<", "think", ">\n"]
+
+
+# --- real clients ---
+
+@pytest.fixture(scope="module")
+def sdk():
+    """sdk(scenario, proxy, model) -> what the scenario of client/alias.mjs saw."""
+    subprocess.run(["make", "-s", "build/client/node_modules/.package-lock.json"], cwd=ROOT, check=True, timeout=600)
+    shutil.copy(ROOT / "tests" / "e2e" / "client" / "alias.mjs", BUILD / "client")
+
+    def run(scenario, proxy, model):
+        node = subprocess.run(["node", "alias.mjs", scenario, proxy.base_url, model], cwd=BUILD / "client",
+                              capture_output=True, text=True, timeout=60 * SLOW)
+        assert node.returncode == 0, node.stderr
+        return json.loads(node.stdout)
+    return run
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("client", ["openai", "ai"])
+def test_clients_read_both_aliases(sdk, proxy, standin, client, suffix):
+    standin.rules({**stream_of(RECORDED), "match": {"path": CHATS, "stream": True}},
+                  answer_of(message(content="答", reasoning_content="l1\nl2")))
+    streamed = sdk(client + "Stream", proxy, R1 + suffix)
+    plain = sdk(client + "Plain", proxy, R1 + suffix)
+    assert streamed["text"] == "".join(WANTED[suffix]) and plain["text"] == WHOLE[suffix]
+    assert streamed["finish"] == plain["finish"] == "stop"
+    if client == "openai":
+        assert streamed["model"] == plain["model"] == R1 + suffix
+    else:
+        assert not streamed.get("reasoning") and not plain.get("reasoning"), "the reasoning is said once"
+        assert streamed["tokens"] == plain["tokens"] == USAGE["completion_tokens"]
+
+
+@pytest.mark.parametrize("client", ["openai", "ai"])
+def test_clients_call_tools_through_an_alias(sdk, proxy, client):
+    got = sdk(client + "Tools", proxy, R1 + "-openwebui")
+    assert (got["name"], got["location"]) == ("get_current_weather", "北京") and got["finish"] in ("tool_calls", "tool-calls")
+
+
+@pytest.mark.parametrize("client", ["openai", "ai"])
+def test_clients_see_that_an_alias_stream_broke(sdk, proxy, standin, client):
+    standin.rules({"match": {"path": CHATS}, "act": {"cut": 3}})
+    got = sdk(client + "Broken", proxy, R1 + "-openwebui")
+    assert "broke off before it was complete" in got["error"], got
+    assert got["text"].startswith("<think>\n")
 
 
 # --- counting ---
