@@ -57,7 +57,7 @@ LIB_OBJ  := $(filter-out $(B)/src/main.o,$(OBJ))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 
-.PHONY: all deps test-deps run demo smoke test unit e2e asan tsan lint format bench fuzz fuzz-nightly torture soak install uninstall clean everything
+.PHONY: all deps test-deps run demo smoke test unit golden e2e asan tsan lint format bench fuzz fuzz-nightly torture soak install uninstall clean everything
 
 all: deps
 	@$(MAKE) --no-print-directory build/sfproxy
@@ -144,6 +144,11 @@ e2e: test-deps
 asan tsan: test-deps
 	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$@ built-for-tests
 	MODE=$@ $(or $(PYTHON),/usr/bin/python3) -m pytest tests/unit tests/e2e tests/tui tests/web
+
+# Golden screens anew; look at the difference before it is committed.
+golden: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) MODE=$(TEST_MODE) built-for-tests
+	GOLDEN=1 $(PYTEST) tests/tui/test_golden.py
 
 # --- fuzzing: make fuzz FUZZ_SECONDS=60 [FUZZ=head] ---
 FUZZ_SECONDS ?= 30

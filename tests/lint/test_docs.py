@@ -200,6 +200,21 @@ def test_screen_keys_and_commands():
     assert read("docs/keys.md") == keys_page.page(), "python3 tests/lint/keys_page.py writes it anew"
 
 
+def test_requirements_of_the_screen():
+    """Thirty of them, each with tests that exist."""
+    found = {int(r[0]): r[2] for r in rows("docs/screen.md") if len(r) == 3 and r[0].isdigit()}
+    assert sorted(found) == list(range(1, 31))
+    tests = set()
+    for path in (ROOT / "tests/tui").glob("test_*.py"):
+        tests |= set(re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.M))
+    for number, cell in found.items():
+        named = re.findall(r"`(test_\w+)`", cell)
+        assert named and set(named) <= tests, number
+    for test in tests:
+        for number in re.findall(r"\d\d", re.match(r"test(?:_r?\d\d)*", test)[0]):
+            assert f"`{test}`" in found[int(number)], test
+
+
 # --- the pages themselves ---
 
 def anchors(text):

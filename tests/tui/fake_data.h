@@ -257,7 +257,7 @@ static void end_request(size_t i)
         tr->status = (int16_t)(last && luck > 1 ? 200 : luck == 1 ? 500 : 429);
         tr->verdict = last && luck > 1 ? VERDICT_OK : luck == 1 ? VERDICT_SERVER : VERDICT_RATE_MINUTE;
         tr->at_ms = t * 90;
-        tr->took_ms = 85;
+        tr->took_ms = last ? MAX(q.r.duration_ms - tr->at_ms, 60) : 85;
         if (tr->verdict != VERDICT_OK) str_copy(tr->message, sizeof tr->message, STR("TPM limit reached"));
     }
     memmove(fake.requests + i, fake.requests + i + 1, (fake.live_count - i - 1) * sizeof *fake.requests);

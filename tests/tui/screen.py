@@ -25,7 +25,7 @@ class Screen(Proxy):
 
     def start(self, tested=True):
         env = [f"{k}={v}" for k, v in self.env.items() if k.endswith("SAN_OPTIONS") or k.startswith("SFPROXY")]
-        inner = shlex.join(["env", "LC_ALL=C.UTF-8", *env, *self.command("--lang", self.lang, *self.args)])
+        inner = shlex.join(["env", "LC_ALL=C.UTF-8", *env, *self.command(*(["--lang", self.lang] if self.lang else []), *self.args)])
         # The shell stays, so that what the terminal looks like afterwards can be asked.
         code = shlex.quote(str(self.dir / "exit"))
         pid = shlex.quote(str(self.dir / "pid"))

@@ -224,3 +224,102 @@ def drain(fd, stop):
                 return
         except OSError:
             return
+
+
+# --- requirements and the whole path of a person ---
+
+WORDS = {"Space": "Spc", "Escape": "Esc"}
+
+
+def press_shown(s, *keys):
+    """Presses keys that the bottom line of the current screen names, and no others."""
+    for pressed in keys:
+        label = "1-6" if pressed in "123456" else WORDS.get(pressed, pressed)
+        wait_until(f"the bottom line names {label}",
+                   lambda: label in s.capture().rstrip("\n").splitlines()[-1].split())
+        s.press(pressed)
+
+
+@pytest.mark.parametrize("width, height", [(80, 24), (120, 35)])
+def test_r17_the_bottom_line_is_enough(open_screen, standin, width, height):
+    """Adds three keys, finds the failing one, switches it off, tests it again, bans a model and cancels a request, with no
+    key that the screen does not name."""
+    bad, good, other = key("bad"), key("good"), key("other")
+    standin.script(rules=[{"match": {"key": bad, "path": "/v1/chat/completions"}, "act": {"preset": "500"}}])
+    s = open_screen([], width=width, height=height)
+    s.see("Welcome")
+    press_shown(s, "a")
+    s.see("Add keys")
+    s.paste(f"{bad}\n{good}\n{other}\n")
+    s.see("3 new")
+    press_shown(s, "Enter")
+    wait_until("three keys are in the pool", lambda: len(s.snapshot()["keys"]) == 3)
+    wait_until("they were tested", s.all_tested)
+    for _ in range(9):
+        s.chat()
+    failing = wait_until("one has failed", lambda: next((k for k in s.snapshot()["keys"] if k["failed"]), None))
+    press_shown(s, "2", "/")
+    s.type("failed>0")
+    press_shown(s, "Enter")
+    s.see("failed>0 (1)", failing["masked"])
+    press_shown(s, "e")
+    wait_until("it is off", lambda: s.key(failing["id"])["state"] == "off")
+    standin.reset()
+    press_shown(s, "t")
+    wait_until("the platform sees its test", lambda: [r for r in standin.report()["requests"] if r["path"] == "/v1/models" and r["key"] == bad])
+    press_shown(s, "3", "/")
+    s.type("Qwen3-32B")
+    press_shown(s, "Enter")
+    s.see("Qwen3-32B (")
+    if "PAID 1" in s.capture() and "FREE 0" in s.capture():
+        press_shown(s, "Tab")
+    press_shown(s, "b")
+    wait_until("it is banned", lambda: [m for m in s.snapshot()["models"] if m["id"] == "Qwen/Qwen3-32B" and m["banned"]])
+    assert s.chat(model="Qwen/Qwen3-32B")[0] == 404
+    standin.clear()
+    standin.script(rules=[{"match": {"path": "/v1/chat/completions"}, "act": {"stall_before_head": True}}])
+    ended = []
+    client = threading.Thread(target=lambda: ended.append(s.chat()), daemon=True)
+    client.start()
+    wait_until("it is under way", lambda: [r for r in s.snapshot()["requests"] if r["live"]])
+    press_shown(s, "4", "f")
+    s.see("in flight only")
+    wait_until("a running one is under the cursor", lambda: [l for l in s.capture().splitlines() if l.startswith(">") and "▸" in l])
+    press_shown(s, "x")
+    s.see("cancel request")
+    press_shown(s, "y")
+    client.join(30)
+    assert ended and ended[0][0] >= 500
+    wait_until("nothing is under way", lambda: s.snapshot()["totals"]["in_flight"] == 0)
+
+
+def test_r29_what_was_chosen_survives_a_kill(open_screen, tmp_path):
+    s = open_screen([key("good")], width=120, height=35, state=tmp_path)
+    s.see("auto")
+    s.press("w")
+    s.see("graph window")
+    shown = wait_until("the window", lambda: next((w for w in ("1h", "24h") if f"{w}  LIVE" in s.capture()), None))
+    s.press("P")
+    s.see("PRIVACY")
+    wait_until("the disk has it", lambda: s.press("L") or "总览" in s.capture())
+    s.snapshot()  # answered after the commands before it
+    wait_until("written", lambda: b"ui.lang" in b"".join(p.read_bytes() for p in s.state_dir.glob("state.db*")))
+    s.signal(signal.SIGKILL)
+    assert s.process.wait(30) == 137
+    s.process.poll = lambda: 0
+    again = open_screen([key("good")], width=120, height=35, state=tmp_path, lang=None)
+    shown_again = again.see(f"{shown}  ", "隐私")
+    assert "总览" in shown_again
+
+
+def test_save_writes_the_picture(open_screen):
+    s = open_screen([key("good")])
+    s.see("Overview")
+    s.press("2")
+    s.see("sk-")
+    s.type(":save")
+    s.press("Enter")
+    s.see("saved as")
+    files = wait_until("a file", lambda: list(s.state_dir.glob("screen-*.txt")))
+    assert "Keys 1" in files[0].read_text() and CANARY not in files[0].read_text()
+    assert files[0].stat().st_mode & 0o777 == 0o600

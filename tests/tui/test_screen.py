@@ -1,7 +1,8 @@
-"""The terminal screen from outside, in tmux, over made-up snapshots (fake_screen.c).
+"""The terminal screen from outside, in tmux, over made-up snapshots (fake_screen.c). A test whose name begins with rNN is
+of requirement NN; docs/screen.md lists them.
 
-Every test has its own tmux server. Nothing waits a fixed time: texts and flags are polled with a deadline.
-SFPROXY_FAKE_SCREEN names a built program, else build/$MODE/fake_screen is used; without either it is compiled once."""
+Every test has its own tmux server. SFPROXY_FAKE_SCREEN names a built program, else build/$MODE/fake_screen is used; without
+either it is compiled once."""
 import os
 import pathlib
 import pty
@@ -10,145 +11,20 @@ import re
 import select
 import shutil
 import signal
-import subprocess
 import time
-import unicodedata
-import uuid
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DEADLINE = 10
+from fake import body, cells, still, until
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="needs tmux")
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory):
-    given = os.environ.get("SFPROXY_FAKE_SCREEN")
-    if given:
-        return given
-    built = ROOT / "build" / os.environ.get("MODE", "debug") / "fake_screen"
-    if "MODE" in os.environ and built.exists():
-        return str(built)
-    out = tmp_path_factory.mktemp("fake") / "fake_screen"
-    sources = [ROOT / "tests/tui/fake_screen.c", ROOT / "src/meter/record.c"]
-    sources += [ROOT / "src/control/snapshot.c", ROOT / "src/control/command.c"]
-    for folder in ("ui/tui", "src/base", "src/pool"):
-        sources += sorted((ROOT / folder).glob("*.c"))
-    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Isrc", "-I.", "-O1", "-g", "-ffunction-sections", "-Wl,--gc-sections"]
-    libs = ["-lncursesw", "-ltinfo", "-lcrypto", "-lcjson", "-lpthread"]
-    subprocess.run(["gcc", *flags, "-o", str(out), *map(str, sources), *libs], cwd=ROOT, check=True)
-    return str(out)
-
-
-def until(what, condition, deadline=DEADLINE):
-    end = time.monotonic() + deadline
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"not within {deadline} s: {what}"
-        time.sleep(0.03)
-
-
-def cells(line):
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line
-    )
-
-
-class Screen:
-    """A shell in tmux that ran the program; the shell stays when the program ends."""
-
-    def __init__(self, program, tmp_path, width=80, height=24, args="", env="", shell=False):
-        self.socket = "sf" + uuid.uuid4().hex[:10]
-        self.trace = tmp_path / f"trace-{self.socket}"
-        self.width, self.height = width, height
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", str(width), "-y", str(height),
-                  "env -i PATH=$PATH HOME=/tmp TERM=tmux-256color LC_ALL=C.UTF-8 PS1='SHELL> ' bash --norc --noprofile -i")
-        until("shell", lambda: "SHELL>" in self.text())
-        self.tmux("set-option", "-g", "escape-time", "0")
-        if not shell:
-            self.type(f"FAKE_LOG={self.trace} {env} {program} {args}; echo ended=$?")
-            self.keys("Enter")
-            until("first frame", lambda: "RPM" in self.text() or "headless" in self.text())
-
-    def tmux(self, *args, check=True):
-        r = subprocess.run(["tmux", "-L", self.socket, *args], capture_output=True, text=True, check=False)
-        assert r.returncode == 0 or not check, r.stderr
-        return r.stdout
-
-    def text(self, *options):
-        return self.tmux("capture-pane", "-p", *options, "-t", "t")
-
-    def flags(self):
-        return self.tmux("display", "-p", "-t", "t", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()
-
-    def keys(self, *keys):
-        self.tmux("send-keys", "-t", "t", *keys)
-
-    def type(self, text):
-        self.tmux("send-keys", "-t", "t", "-l", text)
-
-    def raw(self, data):
-        self.tmux("send-keys", "-t", "t", "-H", *[f"{b:02x}" for b in data])
-
-    def wait(self, text, deadline=DEADLINE):
-        return until(f"{text!r} on the screen", lambda: re.search(text, self.text()), deadline)
-
-    def gone(self, text):
-        until(f"{text!r} gone", lambda: not re.search(text, self.text()))
-
-    def asked(self):
-        """What the screen asked the control thread for, settings left out."""
-        if not self.trace.exists():
-            return []
-        lines = self.trace.read_text().splitlines()
-        return [l for l in lines if not l.startswith(("log ", "setting "))]
-
-    def pid(self):
-        shell = self.tmux("display", "-p", "-t", "t", "#{pane_pid}").strip()
-        r = subprocess.run(["pgrep", "-P", shell, "fake_screen"], capture_output=True, text=True, check=False)
-        return int(r.stdout.split()[0]) if r.stdout.split() else None
-
-    def resize(self, width, height):
-        self.width, self.height = width, height
-        self.tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
-
-    def close(self):
-        # First, so that no sanitizer that looks for leaks at the end is cut off half-way: it would spin for ever.
-        shell = self.tmux("display", "-p", "-t", "t", "#{pane_pid}", check=False).strip()
-        pid = self.pid() if shell else None
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-        self.tmux("kill-server", check=False)
-
-
-@pytest.fixture
-def screen(program, tmp_path):
-    made = []
-
-    def make(**options):
-        made.append(Screen(program, tmp_path, **options))
-        return made[-1]
-
-    yield make
-    for s in made:
-        s.close()
-
-
-def body(text):
-    """Without the lines that change by themselves: the tab bar has a clock."""
-    return "\n".join(text.splitlines()[1:])
-
 
 SIZES = [(1, 1), (2, 3), (20, 5), (39, 11), (40, 12), (79, 23), (80, 24), (110, 30), (184, 39), (120, 35), (250, 60), (80, 24)]
 
 
 @pytest.mark.parametrize("keys", [["1"], ["2"], ["2", "Enter"], ["3"], ["3", "Enter"], ["4", "Enter"], ["5"], ["6"],
                                   ["q"], ["2", "D"], ["2", "a"], ["2", "/"]])
-def test_every_size(screen, keys):
+def test_r06_13_every_size(screen, keys):
     s = screen()
     s.keys(*keys)
     for width, height in SIZES:
@@ -217,14 +93,14 @@ def test_first_page_is_read_whole_at_every_size(screen):
                 until(f"{part} at {width}", lambda part=part: part in re.sub(r"\s+", "", s.text()))
 
 
-def test_small_window_says_what_it_needs(screen):
+def test_r06_small_window_says_what_it_needs(screen):
     s = screen(width=38, height=9)
     s.wait(r"38x9 \(need 40x12\)")
     s.resize(80, 24)
     s.wait("1 Overview")
 
 
-def test_escape_never_quits(screen):
+def test_r04_escape_never_quits(screen):
     s = screen()
     for _ in range(20):
         s.keys("Escape")
@@ -237,7 +113,7 @@ def test_escape_never_quits(screen):
     assert s.pid() and s.asked() == []
 
 
-def test_quit_dialog_names_what_is_in_flight(screen):
+def test_r04_quit_dialog_names_what_is_in_flight(screen):
     s = screen()
     s.keys("q")
     s.wait(r"\d+ requests are in flight")
@@ -256,7 +132,7 @@ def test_quit_dialog_names_what_is_in_flight(screen):
     assert [l.split()[0] for l in s.asked()] == ["drain"]
 
 
-def test_ctrl_c_twice_drains_and_a_third_quits(screen):
+def test_r04_ctrl_c_twice_drains_and_a_third_quits(screen):
     s = screen()
     s.keys("C-c")
     s.wait("Ctrl-C again")
@@ -268,7 +144,7 @@ def test_ctrl_c_twice_drains_and_a_third_quits(screen):
     assert [l.split()[0] for l in s.asked()] == ["drain", "quit"]
 
 
-def test_delete_asks_and_disable_can_be_undone(screen):
+def test_r05_delete_asks_and_disable_can_be_undone(screen):
     s = screen(args="--frozen")
     s.keys("2")
     s.wait("Keys 24")
@@ -296,7 +172,7 @@ def test_delete_asks_and_disable_can_be_undone(screen):
     s.wait("nothing to undo")
 
 
-def test_pasted_keys_are_one_unit_and_never_shown(screen, tmp_path):
+def test_r03_21_pasted_keys_are_one_unit_and_never_shown(screen, tmp_path):
     s = screen(args="--keys 0")
     s.wait("Welcome to sfproxy")
     random.seed(5)
@@ -323,7 +199,7 @@ def test_pasted_keys_are_one_unit_and_never_shown(screen, tmp_path):
         assert secret[7:-4] not in seen
 
 
-def test_unknown_escapes_are_swallowed(screen):
+def test_r20_unknown_escapes_are_swallowed(screen):
     s = screen(args="--frozen")
     s.keys("2")
     s.wait(r"\[2 Keys\]")
@@ -350,7 +226,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_terminal_is_restored(screen, end):
+def test_r02_the_terminal_is_restored(screen, end):
     s = screen()
     until("modes on", lambda: s.flags() == "1 1 0")
     ENDS[end](s)
@@ -362,7 +238,7 @@ def test_the_terminal_is_restored(screen, end):
     s.wait(r"(?m)^4$")
 
 
-def test_suspend_asks_first_and_comes_back(screen):
+def test_r02_suspend_asks_first_and_comes_back(screen):
     s = screen()
     s.keys("C-z")
     s.wait("would freeze the proxy")
@@ -388,7 +264,7 @@ def test_hide_and_show(screen):
     assert flags == ["1", "0"]
 
 
-def test_stderr_goes_to_the_log_view_and_back_at_the_end(screen):
+def test_r12_stderr_goes_to_the_log_view_and_back_at_the_end(screen):
     s = screen()
     os.kill(s.pid(), signal.SIGUSR1)
     s.keys("5")
@@ -408,7 +284,7 @@ def test_a_terminal_that_is_gone_ends_the_screen(screen):
     assert "hangup" in trace.read_text()
 
 
-def test_a_frozen_terminal_blocks_nothing(program, tmp_path):
+def test_r01_a_frozen_terminal_blocks_nothing(program, tmp_path):
     beat = tmp_path / "beat"
     pid, fd = pty.fork()
     if pid == 0:
@@ -437,7 +313,7 @@ def test_a_frozen_terminal_blocks_nothing(program, tmp_path):
 
 
 @pytest.mark.parametrize("view", "234")
-def test_chinese_leaves_no_residue(screen, view):
+def test_r07_chinese_leaves_no_residue(screen, view):
     s = screen(args="--frozen --lang zh --keys 60")
     s.keys(view)
     s.wait(rf"\[{view} ")
@@ -453,36 +329,13 @@ def test_chinese_leaves_no_residue(screen, view):
         assert cells(line) <= 80
 
 
-def still(s):
-    """The picture, once two looks agree; ages and toasts are left out."""
-    def look():
-        lines = s.text().splitlines()[2:-2]
-        return "\n".join(re.sub(r"\d+s\b|\d+\.\d\d", "#", l) for l in lines)
-
-    first = look()
-    time.sleep(0.4)
-    return first if look() == first else None
-
-
-HINTS = {"1": "a w c p", "2": "Spc e t T a H /", "3": "b f Tab / s", "4": "Enter x f e F", "5": "F v /", "6": "/ p"}
-
-
-@pytest.mark.parametrize("view", HINTS)
-def test_the_bottom_line_names_the_keys(screen, view):
-    s = screen(width=120, height=30)
-    s.keys(view)
-    s.wait(rf"\[{view} ")
-    wanted = set(HINTS[view].split()) | {"?", "q"}
-    until("hints", lambda: wanted <= set(s.text().splitlines()[-1].split()))
-
-
-def test_a_key_of_another_view_says_where_it_works(screen):
+def test_r17_a_key_of_another_view_says_where_it_works(screen):
     s = screen()
     s.keys("B")
     s.wait("B works in 2 Keys")
 
 
-def test_readonly(screen):
+def test_r30_readonly(screen):
     s = screen(args="--readonly")
     s.keys("2")
     s.wait("READ-ONLY")
@@ -492,7 +345,7 @@ def test_readonly(screen):
     assert s.asked() == []
 
 
-def test_full_width_letters_of_an_input_method(screen):
+def test_r19_full_width_letters_of_an_input_method(screen):
     s = screen()
     s.type("２")
     s.wait(r"\[2 Keys\]")
@@ -505,7 +358,7 @@ def test_full_width_letters_of_an_input_method(screen):
     s.wait(r"\[6 Help\]")
 
 
-def test_the_filter_stays_with_its_view(screen):
+def test_r18_the_filter_stays_with_its_view(screen):
     s = screen(args="--frozen")
     s.keys("2")
     s.type("/laptop\n")
@@ -518,7 +371,7 @@ def test_the_filter_stays_with_its_view(screen):
     s.gone("filter:")
 
 
-def test_testing_all_shows_progress_and_stops(screen):
+def test_r22_testing_all_shows_progress_and_stops(screen):
     s = screen(args="--keys 200")
     s.keys("2", "T")
     s.wait("test 200 keys")
@@ -530,7 +383,7 @@ def test_testing_all_shows_progress_and_stops(screen):
     s.wait(r"tested \d+ of 200, cancelled")
 
 
-def test_mouse(screen):
+def test_r27_mouse(screen):
     s = screen(width=250, height=30, args="--frozen")
     s.keys("2")
     s.wait(r"\[2 Keys\]")
@@ -545,7 +398,7 @@ def test_mouse(screen):
     until("mouse on", lambda: s.flags().split()[1] == "1")
 
 
-def test_no_color(screen):
+def test_r16_no_color(screen):
     s = screen(env="NO_COLOR=1")
     for view in "123456":
         s.keys(view)
@@ -555,7 +408,7 @@ def test_no_color(screen):
         assert not used & {"38", "48", *map(str, range(30, 38)), *map(str, range(40, 48))}
 
 
-def test_ascii(screen):
+def test_r14_ascii(screen):
     s = screen(env="SFPROXY_ASCII=1", args="--lang zh")
     for view in "123456":
         s.keys(view)
@@ -564,7 +417,7 @@ def test_ascii(screen):
 
 
 @pytest.mark.parametrize("setup", ["TERM=dumb", "TERM=", "TERM=nosuch", "</dev/null", "| cat"])
-def test_headless(program, screen, setup):
+def test_r11_headless(program, screen, setup):
     s = screen(shell=True)
     s.type(f"{setup} {program}" if setup.startswith("TERM") else f"{program} {setup}")
     s.keys("Enter")
@@ -586,7 +439,7 @@ def test_privacy_hides(screen):
         assert not re.search(r"sk-\w{4}\.\.\w{4}|10\.0\.0\.\d|\d\d\.\d\d (api|set)", text)
 
 
-def test_pause_freezes_the_picture(screen):
+def test_r26_pause_freezes_the_picture(screen):
     s = screen()
     s.keys("4", "p")
     s.wait("PAUSED")
@@ -598,7 +451,7 @@ def test_pause_freezes_the_picture(screen):
     until("moves", lambda: body(s.text()).splitlines()[:-2] != first)
 
 
-def test_errors_stay_until_a_key(screen):
+def test_r23_errors_stay_until_a_key(screen):
     s = screen()
     s.type(":reload\n")
     s.wait("unknown option")
@@ -608,7 +461,7 @@ def test_errors_stay_until_a_key(screen):
     s.wait(r"E screen: reload: sfproxy.conf:12")
 
 
-def test_language_at_run_time(screen):
+def test_r28_language_at_run_time(screen):
     s = screen()
     s.keys("L")
     s.wait("总览")

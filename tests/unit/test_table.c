@@ -143,6 +143,65 @@ static void filters(void **state)
     assert_true(filter_matches("团队", "团队共享"));
 }
 
+static bool field(void *arg, struct str name, char *out, size_t size)
+{
+    (void)arg;
+    if (str_is(name, "class")) return str_copy(out, size, STR("免费\nFREE"));
+    if (str_is(name, "tpm")) return str_copy(out, size, STR("12.4K"));
+    if (str_is(name, "balance")) return str_copy(out, size, STR("<=9.80"));
+    if (str_is(name, "cool")) return str_copy(out, size, STR("3m"));
+    return str_is(name, "dur") && str_copy(out, size, STR("-"));
+}
+
+static void filters_of_one_field(void **state)
+{
+    static const struct {
+        const char *filter;
+        bool holds;
+    } cases[] = {{"class:free", true}, {"class:免费", true},      {"!class:free", false}, {"class:paid", false},
+                 {"tpm>10K", true},    {"tpm<12000", false},      {"balance<10", true},   {"cool>100s", true},
+                 {"cool<2m", false},   {"dur>0", false},          {"dur<5", false},       {"qwen tpm>1", true},
+                 {"http://x", false},  {"other:thing", false},    {"tpm>many", false},    {"class:", false},
+                 {"odd:words", true},  {"class:free kimi", false}};
+    const struct filter_source row = {"Qwen/Qwen3-8B odd:words", field, NULL};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (filter_matches_row(cases[i].filter, &row) != cases[i].holds) fail_msg("%s", cases[i].filter);
+}
+
+static void a_range_marks_what_lies_between(void **state)
+{
+    struct table t;
+    (void)state;
+    make(&t);
+    table_action(&t, ACT_DOWN, (mono_t){1000});
+    table_action(&t, ACT_RANGE, (mono_t){1000});
+    table_action(&t, ACT_DOWN, (mono_t){1000});
+    table_action(&t, ACT_DOWN, (mono_t){1000});
+    assert_int_equal(table_marked(&t), 3);
+    assert_int_equal(t.mark_count, 0); /* not before it ends */
+    table_action(&t, ACT_RANGE, (mono_t){1000});
+    assert_int_equal(t.mark_count, 3);
+    assert_true(table_is_marked(&t, 101) && table_is_marked(&t, 103) && !table_is_marked(&t, 104));
+    table_free(&t);
+}
+
+static void hidden_columns_are_named(void **state)
+{
+    struct table t;
+    char names[64];
+    int w[3];
+    (void)state;
+    make(&t);
+    table_hide(&t, "note,nonsense,key,rpm"); /* key is needed: never hidden */
+    assert_int_equal(t.hidden, 6);
+    table_hidden_text(&t, names, sizeof names);
+    assert_string_equal(names, "rpm,note");
+    table_widths(columns, 3, t.hidden, 100, w);
+    assert_true(w[0] == 10 && w[1] == 0 && w[2] == 0);
+    table_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +210,9 @@ int main(void)
         cmocka_unit_test(rows_may_vanish),
         cmocka_unit_test(columns_drop_by_priority),
         cmocka_unit_test(filters),
+        cmocka_unit_test(filters_of_one_field),
+        cmocka_unit_test(a_range_marks_what_lies_between),
+        cmocka_unit_test(hidden_columns_are_named),
     };
     if (!setlocale(LC_CTYPE, "C.UTF-8")) return 1;
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);

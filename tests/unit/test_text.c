@@ -114,9 +114,24 @@ static void lines_are_broken_at_blanks_or_between_wide_characters(void **state)
     assert_int_equal(text_line("", 4, &next), 0);
 }
 
+static void keys_in_a_text_are_masked(void **state)
+{
+    char out[200];
+    (void)state;
+    text_mask_keys(out, sizeof out, "see sk-abcdefghijklmnopqrstuvwxyz0123 and sk-short, 中 sk-");
+    assert_string_equal(out, "see sk-abcd..0123 and sk-short, 中 sk-");
+    text_mask_keys(out, 8, "a long text");
+    assert_string_equal(out, "a long ");
+    assert_string_equal(num_cost(1234).s, "0.0012");
+    assert_string_equal(num_cost(1240000).s, "1.24");
+    assert_string_equal(num_cost(0).s, "0.00");
+    assert_string_equal(num_cost(-1).s, "?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_in_a_text_are_masked),
         cmocka_unit_test(lines_are_broken_at_blanks_or_between_wide_characters),
         cmocka_unit_test(fit_is_exact),
         cmocka_unit_test(fit_cuts_and_pads),

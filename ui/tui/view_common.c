@@ -256,16 +256,15 @@ int64_t view_cooldown_left(const struct app *a, const struct key_view *k, const 
     return best;
 }
 
+/* What was chosen (filter, order, marks) comes first; `extra` is left out when both do not fit. */
 void view_bar(struct app *a, struct rect r, const char *title, const struct table *t, const char *extra)
 {
-    char right[300] = "", part[160];
+    char right[300] = "", part[160], whole[420];
     if (r.h < 1) return;
-    if (extra && *extra) text_add(right, sizeof right, extra);
     if (t && t->filter[0]) {
         char filter[FILTER_MAX];
         text_mask_keys(filter, sizeof filter, t->filter);
-        tr_with(part, sizeof part, MSG_SEC_FILTER, filter, num_plain(t->count).s, NULL);
-        text_addf(right, sizeof right, "%s%s", right[0] ? "  " : "", part);
+        text_add(right, sizeof right, tr_with(part, sizeof part, MSG_SEC_FILTER, filter, num_plain(t->count).s, NULL));
     }
     if (t && t->sort >= 0) {
         tr_with(part, sizeof part, MSG_SEC_SORT, table_sort_name(t), NULL);
@@ -275,7 +274,9 @@ void view_bar(struct app *a, struct rect r, const char *title, const struct tabl
         tr_with(part, sizeof part, MSG_SEC_MARKED, num_plain(table_marked(t)).s, NULL);
         text_addf(right, sizeof right, "  %s", part);
     }
-    put_bar(&a->canvas, r.y, r.x, r.w, title, right);
+    snprintf(whole, sizeof whole, "%s%s%s", extra ? extra : "", extra && *extra && right[0] ? "  " : "", right);
+    bool fits = text_width(title) + text_width(whole) + 6 <= r.w;
+    put_bar(&a->canvas, r.y, r.x, r.w, title, fits ? whole : right);
 }
 
 void view_empty(struct app *a, struct rect r, const struct table *t, const char *sentence)
