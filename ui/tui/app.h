@@ -244,7 +244,8 @@ void request_draw_detail(struct app *a, struct rect r);
 /* --- keys_rows.c: accounts folded --- */
 void keys_rows_build(struct app *a); /* after every change of the snapshot or of what is open */
 void keys_rows_free(struct app *a);
-bool keys_is_account(const struct app *a, const struct snap_key *row); /* a made-up row */
+bool keys_is_account(const struct app *a, const struct snap_key *row);                              /* a made-up row */
+const char *keys_row_name(const struct app *a, const struct snap_key *row, char *out, size_t size); /* key or account */
 bool keys_in_group(const struct app *a,
                    const struct snap_key *row); /* one of several keys of its account, or their row */
 bool keys_is_open(const struct app *a, const struct snap_key *account);

@@ -188,8 +188,9 @@ static void draw_message(struct app *a)
         snprintf(text, sizeof text, "%c %s", "i!x"[a->toast.kind], a -> toast.text);
         put(&a->canvas, r.y, r.x + 1, r.w - 2, roles[a->toast.kind], text);
     } else if (s && s->progress.running) {
-        tr_with(text, sizeof text, MSG_T_PROGRESS, s->progress.what, num_plain(s->progress.done).s,
-                num_plain(s->progress.total).s, num_plain(s->progress.failed).s, NULL);
+        const char *what = strcmp(s->progress.what, "test") == 0 ? tr(MSG_HI_TEST) : s->progress.what;
+        tr_with(text, sizeof text, MSG_T_PROGRESS, what, num_plain(s->progress.done).s, num_plain(s->progress.total).s,
+                num_plain(s->progress.failed).s, NULL);
         put(&a->canvas, r.y, r.x + 1, r.w - 2, ROLE_INFO, text);
     } else if (s && (s->alarm[0] || s->upstream_trouble[0] || view_is_down(s->breaker) || s->conf_error[0])) {
         char trouble[300];

@@ -57,11 +57,54 @@ static void draw_money(struct app *a, struct rect *r, const struct snap_key *s)
     view_line(a, r, ROLE_NORMAL, line);
 }
 
+static void draw_source(struct app *a, struct rect *r, const struct key_view *k)
+{
+    char line[700];
+    tr_with(line, sizeof line, k->from_file ? MSG_D_ORIGIN : MSG_D_RUNTIME,
+            a->privacy     ? "****"
+            : k->from_file ? k->origin
+                           : a->snap->state_dir,
+            NULL);
+    view_line(a, r, ROLE_DIM, line);
+}
+
+/* The keys that an account holds. */
+static void draw_members(struct app *a, struct rect *r, const struct snap_key *account)
+{
+    const struct key_view *keys[64];
+    char line[200], name[64];
+    size_t n = MIN(keys_of_account(a, account->view.account, keys, ARRAY_LEN(keys)), ARRAY_LEN(keys));
+    for (size_t i = 0; i < n; i++) {
+        snprintf(line, sizeof line, "%s %s  %s  %s  %s", view_state_symbol(keys[i]->state),
+                 view_key_name(a, keys[i]->id, name, sizeof name), tr(view_class_word(keys[i]->class)),
+                 tr(view_state_word(keys[i]->state)), a->privacy ? "" : keys[i]->label);
+        view_line(a, r, view_state_role(keys[i]->state), line);
+    }
+}
+
+/* What it was used for lately, the newest first, against the limits that are known. */
+static void draw_cells(struct app *a, struct rect *r, const struct snap_key *s)
+{
+    char line[600], limits[200], model[160];
+    const char *account = view_account(&s->view);
+    for (size_t i = 0; i < a->snap->cell_count && r->h > 0; i++) {
+        const struct snap_cell *c = &a->snap->cells[i];
+        if (strcmp(c->account, account) != 0) continue;
+        view_limits(c, limits, sizeof limits);
+        text_fit(model, sizeof model, c->model, 32, false);
+        snprintf(line, sizeof line, "%s  %s", model, limits);
+        view_line(a, r, c->in_flight ? ROLE_NORMAL : ROLE_DIM, line);
+    }
+}
+
 void keys_draw_detail(struct app *a, struct rect r)
 {
     char line[400], part[200], part2[200];
     const struct snap_key *s = table_selected(&a->keys);
-    view_key_name(a, s ? s->view.id : "", part, sizeof part);
+    if (s)
+        keys_row_name(a, s, part, sizeof part);
+    else
+        snprintf(part, sizeof part, "-");
     tr_with(line, sizeof line, MSG_SEC_DETAIL, part, NULL);
     put_bar(&a->canvas, r.y, r.x, r.w, line, tr(MSG_ESC_CLOSES));
     r.y++, r.h--;
@@ -80,12 +123,9 @@ void keys_draw_detail(struct app *a, struct rect r)
     view_ago(a, k->tested_at, part2, sizeof part2);
     tr_with(line, sizeof line, MSG_D_USED, part, part2, num_seconds(s->meter.ttft_ms).s, NULL);
     view_line(a, &r, ROLE_NORMAL, line);
-    tr_with(line, sizeof line, k->from_file ? MSG_D_ORIGIN : MSG_D_RUNTIME,
-            a->privacy     ? "****"
-            : k->from_file ? k->origin
-                           : a->snap->state_dir,
-            NULL);
-    view_line(a, &r, ROLE_DIM, line);
+    if (!keys_is_account(a, s)) draw_source(a, &r, k);
     draw_last_error(a, &r, k);
     draw_cooldowns(a, &r, k);
+    if (keys_is_account(a, s)) draw_members(a, &r, s);
+    draw_cells(a, &r, s);
 }

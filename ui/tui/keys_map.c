@@ -166,10 +166,7 @@ static void explain(struct heat *h, struct rect r, const struct snap_key *key, c
     char line[700], name[64], part[200] = "", limits[200] = "";
     enum verdict why = VERDICT_OK;
     int64_t left = cooldown(a, &key->view, m, c, &why);
-    if (keys_is_account(a, key))
-        snprintf(name, sizeof name, "%s", a->privacy ? "****" : key->view.account);
-    else
-        view_key_name(a, key->view.id, name, sizeof name);
+    keys_row_name(a, key, name, sizeof name);
     if (c) view_limits(c, limits, sizeof limits);
     if (out_of_use(&key->view))
         snprintf(part, sizeof part, "%s", out_of_use(&key->view));

@@ -10,6 +10,13 @@ bool keys_is_account(const struct app *a, const struct snap_key *row)
     return g->made && row >= g->made && row < g->made + g->made_count;
 }
 
+const char *keys_row_name(const struct app *a, const struct snap_key *row, char *out, size_t size)
+{
+    if (!keys_is_account(a, row)) return view_key_name(a, row->view.id, out, size);
+    snprintf(out, size, "%s", a->privacy ? "****" : row->view.account);
+    return out;
+}
+
 const struct snap_key *keys_group_of(const struct app *a, const struct snap_key *row)
 {
     const struct accounts *g = &a->accounts;

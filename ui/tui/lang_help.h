@@ -147,7 +147,8 @@
     MSG(HE_SYM_STATES, 0, "✓ ready  ▸ busy  ~ cooling  d draining  - off  ✗ bad  ? untested  t testing", "✓ 就绪  ▸ 使用中  ~ 冷却  d 排空  - 禁用  ✗ 失效  ? 未测试  t 测试中") \
     MSG(HE_SYM_MODEL, 0, "model: ✓ usable  ✗ no key now  ! breaker open  ~ probed again  - banned", "模型：✓ 可用  ✗ 暂无密钥  ! 熔断  ~ 探测中  - 已屏蔽") \
     MSG(HE_SYM_CLASS, 0, "class: PAID serves paid models, FREE only free ones, UNVER not verified", "类别：付费可用付费模型，免费仅免费模型，未实名未认证") \
-    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, set = typed by you, ? = unknown", "余额：接口=查询所得，填=手动填写，?=未知") \
+    MSG(HE_SYM_BALANCE, 0, "balance: api = asked, set = typed by you, <= metered = one of these less what went since, ? = unknown", "余额：接口=查询所得，手填=手动填写，<= 计量=减去此后花费，?=未知") \
+    MSG(HE_SYM_MAP, 0, "map: bar = use of the fuller known limit, ~43s = cooling, 12/m ? = no limit known", "热图：条=较满限额的使用，~43s=冷却，12/m ?=限额未知") \
     MSG(HE_SYM_RATES, 0, "RPM TPM: the last 60 s. RPD TPD: the last 24 h, bars are hours", "RPM TPM：最近 60 秒。RPD TPD：最近 24 小时，每柱一小时") \
     MSG(HE_SYM_COUNT, 0, "totals count requests; keys count tries (one request may try several)", "总数按请求计；密钥按尝试计（一个请求可能尝试多个）") \
     MSG(HE_SYM_GAP, 0, "a gap in a graph is no data, the base line is no traffic", "图中空白表示无数据，底线表示无流量")

@@ -261,7 +261,7 @@ static bool act(struct app *a, enum action action)
     case ACT_COPY: {
         const struct snap_key *s = table_selected(&a->keys);
         char name[64];
-        if (s) app_copy(a, view_key_name(a, s->view.id, name, sizeof name));
+        if (s) app_copy(a, keys_row_name(a, s, name, sizeof name));
         return true;
     }
     default: return false;
