@@ -121,6 +121,12 @@ static void on_connect_failed(void *arg)
     resolver_hurry(g->resolver);
 }
 
+static void on_look_up(void *arg, struct resolver_question *q)
+{
+    struct engine *g = arg;
+    resolver_ask(g->resolver, q);
+}
+
 static void give_addrs(struct proxy *p, void *arg)
 {
     proxy_set_addrs(p, arg);
@@ -317,6 +323,7 @@ static bool boot(struct engine *g, struct buf *why)
     keypool_set_waker(g->pool, on_wake, g);
     client_counts_init(&g->shared.clients);
     g->shared.connect_failed = on_connect_failed;
+    g->shared.look_up = on_look_up;
     g->shared.news = on_news;
     g->shared.arg = g;
     atomic_store(&g->shared.budget.limit, g->conf->limits_upload_memory);
@@ -360,8 +367,9 @@ static void shut_down(struct engine *g)
     engine_close_listeners(g);
     if (g->control) control_close(g->control);
     if (g->ui) engine_ui_stop(g);
-    if (g->resolver) resolver_free(g->resolver);
+    if (g->resolver) resolver_close(g->resolver); /* workers may still ask it something */
     stop_workers(g);
+    resolver_free(g->resolver);
     if (g->loop) loop_close_mailbox(g->loop);
     if (g->signals) signals_free(g->signals);
     if (g->tester) tester_free(g->tester);

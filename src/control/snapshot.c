@@ -272,6 +272,7 @@ static void put_request(struct json *j, const struct snap_request *q)
     put_known(j, "tokens_out", r->usage.known ? r->usage.out : -1);
     put_known(j, "tokens_cached", r->usage.known ? r->usage.cached : -1);
     put_known(j, "tokens_reasoning", r->usage.known ? r->usage.reasoning : -1);
+    put_known(j, "units", r->usage.units ? r->usage.units : -1);
     put_money(j, "cost", q->live ? -1 : r->cost_micro);
     put_speed(j, r);
     put_u64(j, "bytes_up", r->bytes_up);

@@ -3,9 +3,12 @@
  *     watch() -> due now -> ask (no lock) -> good: news if changed, next in 60 s
  *                                         -> failed: news while nothing good is known; again after 1, 2, 4 .. 60 s
  *
+ *     ask() -> known: answered at once; else queued -> asked (no lock) -> answered
+ *
  * Both sides meet in struct ask, counted by reference. `generation` rises with every watch(): an answer whose question
- * is out of date is dropped. resolver_free() sets `stop` and lets go; the thread frees what is left when getaddrinfo
- * returns. The only wait is for a callback that is just running (`delivering`), which may do no more than post.
+ * is out of date is dropped. resolver_close() sets `stop` and answers the open questions itself, also the one whose
+ * getaddrinfo is under way; the thread frees what is left when that returns. The only wait is for a callback that is
+ * just running (`delivering`), which may do no more than post.
  *
  * The mutex is a plain pthread one, because struct lock has no condition variable; no callback runs under it. */
 #include "net/resolver.h"
@@ -20,16 +23,26 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/public_address.h"
 
 enum {
     ADDRESSES_MAX = 8,
     REFRESH_MS = 60000,
     HURRY_MS = 1000, /* least time between two questions when hurried, and the first pause after a failure */
+    QUESTIONS_MAX = 256,
+    NAMES_MAX = 64, /* names looked up on demand and kept */
+    NAME_KEPT_MS = 60000,
 };
 
 struct address_list {
     char text[ADDRESSES_MAX][INET6_ADDRSTRLEN + 2]; /* IPv6 in brackets */
     size_t count;
+};
+
+struct known_name {
+    char host[256]; /* "": free */
+    struct address_list list;
+    int64_t until_ms;
 };
 
 struct ask {
@@ -47,6 +60,9 @@ struct ask {
     struct address_list known; /* last good answer */
     void (*answer)(void *arg, struct addrs *a);
     void *arg;
+    struct list questions; /* resolver_question.node; the first one may be under way */
+    size_t question_count;
+    struct known_name names[NAMES_MAX];
 };
 
 struct resolver {
@@ -74,6 +90,11 @@ static struct addrs *addrs_new(const char *host, int port)
     a->host = xstrdup(host);
     a->port = port;
     return a;
+}
+
+struct addrs *addrs_literal(const char *host, int port)
+{
+    return addrs_new(host, port);
 }
 
 static struct addrs *addrs_of_list(const char *host, int port, const struct address_list *list)
@@ -174,7 +195,7 @@ static void deliver(struct ask *k, struct addrs *news)
 
 static void wait_until_due(struct ask *k)
 {
-    while (!k->stop) {
+    while (!k->stop && list_empty(&k->questions)) {
         if (!k->host) {
             pthread_cond_wait(&k->changed, &k->m);
             continue;
@@ -218,6 +239,67 @@ static void ask_once(struct ask *k)
     if (news) deliver(k, news);
 }
 
+/* --- other names, on demand ------------------------------------------------------------------------------------ */
+
+static struct known_name *known_name(struct ask *k, const char *host)
+{
+    int64_t now = mono_now().ms;
+    for (size_t i = 0; i < NAMES_MAX; i++)
+        if (k->names[i].until_ms > now && strcmp(k->names[i].host, host) == 0) return &k->names[i];
+    return NULL;
+}
+
+/* Takes the place of the one that ends soonest. */
+static void remember_name(struct ask *k, const char *host, const struct address_list *list)
+{
+    struct known_name *to = &k->names[0];
+    for (size_t i = 1; i < NAMES_MAX; i++)
+        if (k->names[i].until_ms < to->until_ms) to = &k->names[i];
+    if (!str_copy(to->host, sizeof(to->host), str_of(host))) to->host[0] = '\0';
+    to->list = *list;
+    to->until_ms = mono_now().ms + NAME_KEPT_MS;
+}
+
+static struct addrs *addrs_for(const struct resolver_question *q, const struct address_list *list, const char *error)
+{
+    struct address_list fit = {.count = 0};
+    if (list->count == 0) return addrs_failed(q->host, q->port, error);
+    for (size_t i = 0; i < list->count; i++)
+        if (!q->public_only || address_is_public(list->text[i]))
+            memcpy(fit.text[fit.count++], list->text[i], sizeof(fit.text[0]));
+    if (fit.count == 0) return addrs_failed(q->host, q->port, "its address is not of the open internet");
+    return addrs_of_list(q->host, q->port, &fit);
+}
+
+/* With k->m held: the first question that waits. resolver_close() may answer it meanwhile. */
+static void serve_question(struct ask *k)
+{
+    struct resolver_question *q = LIST_ENTRY(k->questions.next, struct resolver_question, node);
+    struct address_list list;
+    char error[160] = "";
+    char *host = xstrdup(q->host);
+    const struct known_name *known = known_name(k, host);
+    if (known) {
+        list = known->list;
+    } else {
+        pthread_mutex_unlock(&k->m);
+        look_up(host, &list, error, sizeof(error));
+        pthread_mutex_lock(&k->m);
+    }
+    if (!k->stop) {
+        if (!known && list.count) remember_name(k, host, &list);
+        list_remove(&q->node);
+        k->question_count--;
+        k->delivering = true;
+        pthread_mutex_unlock(&k->m);
+        q->answer(q, addrs_for(q, &list, error));
+        pthread_mutex_lock(&k->m);
+        k->delivering = false;
+        pthread_cond_broadcast(&k->changed);
+    }
+    free(host);
+}
+
 static void *resolver_thread(void *arg)
 {
     struct ask *k = arg;
@@ -225,7 +307,10 @@ static void *resolver_thread(void *arg)
     for (;;) {
         wait_until_due(k);
         if (k->stop) break;
-        ask_once(k);
+        if (k->host && mono_now().ms >= k->due_ms)
+            ask_once(k);
+        else
+            serve_question(k);
     }
     ask_unref(k);
     return NULL;
@@ -261,6 +346,7 @@ struct resolver *resolver_new(void (*answer)(void *arg, struct addrs *a), void *
     k->answer = answer;
     k->arg = arg;
     k->pause_ms = HURRY_MS;
+    list_init(&k->questions);
     if (!start_thread(k)) {
         pthread_mutex_lock(&k->m);
         k->refs = 1;
@@ -293,7 +379,7 @@ void resolver_watch(struct resolver *r, const char *host, int port)
     pthread_cond_broadcast(&k->changed);
     while (k->delivering) pthread_cond_wait(&k->changed, &k->m);
     pthread_mutex_unlock(&k->m);
-    if (literal) k->answer(k->arg, addrs_new(host, port));
+    if (literal) k->answer(k->arg, addrs_literal(host, port));
 }
 
 void resolver_hurry(struct resolver *r)
@@ -306,14 +392,57 @@ void resolver_hurry(struct resolver *r)
     pthread_mutex_unlock(&k->m);
 }
 
-void resolver_free(struct resolver *r)
+void resolver_ask(struct resolver *r, struct resolver_question *q)
 {
-    if (!r) return;
     struct ask *k = r->ask;
+    struct address_list none = {.count = 0}, list;
+    pthread_mutex_lock(&k->m);
+    const struct known_name *known = k->stop ? NULL : known_name(k, q->host);
+    const char *refused = k->stop                              ? "the program is ending"
+                          : k->question_count == QUESTIONS_MAX ? "too many names are being looked up"
+                                                               : NULL;
+    if (known) list = known->list;
+    if (!known && !refused) {
+        list_append(&k->questions, &q->node);
+        k->question_count++;
+        pthread_cond_broadcast(&k->changed);
+    }
+    pthread_mutex_unlock(&k->m);
+    if (known)
+        q->answer(q, addrs_for(q, &list, ""));
+    else if (refused)
+        q->answer(q, addrs_for(q, &none, refused));
+}
+
+void resolver_close(struct resolver *r)
+{
+    struct ask *k = r->ask;
+    struct list open;
+    list_init(&open);
     pthread_mutex_lock(&k->m);
     k->stop = true;
     pthread_cond_broadcast(&k->changed);
     while (k->delivering) pthread_cond_wait(&k->changed, &k->m);
-    ask_unref(k);
+    LIST_FOR_SAFE(it, &k->questions)
+    {
+        list_remove(it);
+        list_append(&open, it);
+    }
+    k->question_count = 0;
+    pthread_mutex_unlock(&k->m);
+    LIST_FOR_SAFE(it, &open)
+    {
+        struct resolver_question *q = LIST_ENTRY(it, struct resolver_question, node);
+        list_remove(it);
+        q->answer(q, addrs_failed(q->host, q->port, "the program is ending"));
+    }
+}
+
+void resolver_free(struct resolver *r)
+{
+    if (!r) return;
+    resolver_close(r);
+    pthread_mutex_lock(&r->ask->m);
+    ask_unref(r->ask);
     free(r);
 }

@@ -454,6 +454,10 @@ static bool on_body(void *arg, struct str data)
 void attempt_drained(struct exchange *e)
 {
     if (!e->paused) return;
+    if (e->images) {
+        image_drained(e);
+        return;
+    }
     e->paused = false;
     e->last_data = loop_now(e->p->loop); /* the idle timer stood still */
     exchange_timer_arm(e);

@@ -43,6 +43,7 @@
     ERROR(upstream_redirect, 502, "server_error", "api_error", false)                                                  \
     ERROR(upstream_garbage, 502, "server_error", "api_error", false)                                                   \
     ERROR(upstream_error, 502, "server_error", "api_error", false)                                                     \
+    ERROR(upstream_picture, 502, "server_error", "api_error", false)                                                   \
     ERROR(upstream_timeout, 504, "server_error", "api_error", false)                                                   \
     ERROR(upstream_lost, 502, "server_error", "api_error", false)                                                      \
     ERROR(upstream_unavailable, 503, "server_error", "overloaded_error", true)

@@ -275,6 +275,10 @@ void exchange_on_body(struct exchange *e)
     e->bytes_up = e->body ? e->body->bytes.len : 0;
     if (!splice_model(e)) return;
     e->model_known = e->scan.has_model && model_is_known(e->p, str_of(e->scan.model));
+    if (image_wanted(e)) {
+        image_start(e);
+        return;
+    }
     settle_admitted(e);
     exchange_pick(e);
 }

@@ -75,9 +75,10 @@ struct exchange {
     struct scan scan; /* its model: the one that serves */
     char *asked;      /* the client's name for it, when that is another one */
     bool model_known;
-    enum model_cost cost; /* of the model, as known at the last try */
-    bool cost_observed;   /* by traffic only */
-    struct body *body;    /* until the gate has passed */
+    enum model_cost cost;     /* of the model, as known at the last try */
+    bool cost_observed;       /* by traffic only */
+    struct body *body;        /* until the gate has passed */
+    struct image_job *images; /* set: it is served by parts (STEP_PARTS) */
     char method[16];
     uint64_t bytes_up;
     enum end_reason end; /* set by settle() */
@@ -115,6 +116,7 @@ struct exchange {
     bool paused;           /* the client is slow: the upstream waits */
     int client_status;     /* 0: nothing sent */
     uint64_t bytes_down;
+    int64_t units;         /* pictures delivered */
     int64_t first_byte_us; /* first byte to the client, 0 none */
 
     /* Deadlines; ms 0 = none. One timer that looks at all of them. */
@@ -191,8 +193,14 @@ void part_give_up(struct exchange *part, enum end_reason end);
 /* For answer.c and settle.c. */
 void part_tell(struct exchange *part, const struct part_answer *a);
 void part_settled(struct exchange *part);
-/* The request gives its client the answer that this part of it got. */
-void part_answer_client(struct exchange *part, const struct part_answer *a);
+/* What the part got becomes the request's own: the platform's answer, or what it said about its error. */
+void part_hand_over(struct exchange *part, const struct part_answer *a);
+
+/* image.c: requests about pictures */
+bool image_wanted(const struct exchange *e);
+void image_start(struct exchange *e); /* instead of exchange_pick(); admits it, or answers what is wrong */
+void image_drained(struct exchange *e);
+void image_stop(struct exchange *e); /* gives up whatever still runs for it; nothing when it is no such request */
 
 /* answer.c: towards the client */
 void answer_error(struct exchange *e, enum error_code code, const char *message, int64_t retry_after_ms,

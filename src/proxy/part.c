@@ -61,20 +61,16 @@ static void take_buf(struct buf *to, struct buf *from)
     *from = BUF_INIT(from->cap);
 }
 
-void part_answer_client(struct exchange *part, const struct part_answer *a)
+void part_hand_over(struct exchange *part, const struct part_answer *a)
 {
     struct exchange *of = part->part.of;
     of->last_error = part->last_error;
     of->last_verdict = part->last_verdict;
-    if (!a->whole) {
-        answer_error(of, a->code, a->message, a->retry_after_ms, a->end);
-        return;
-    }
+    if (!a->whole) return;
     take_buf(&of->gate_bytes, &part->gate_bytes);
     take_buf(&of->reply_headers, &part->reply_headers);
     of->body_headers = part->body_headers;
     of->status = part->status;
     of->content_length = part->content_length;
     of->body_is_text = part->body_is_text;
-    answer_whole(of, a->verdict);
 }

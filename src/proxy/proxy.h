@@ -17,8 +17,9 @@ struct proxy_shared {
     struct client_counts clients;
     const struct local_table *const *tables; /* of the routes we answer ourselves, in order */
     size_t table_count;
-    void (*connect_failed)(void *arg); /* ask the resolver again; any thread */
-    void (*news)(void *arg);           /* the ring is half full; any thread */
+    void (*connect_failed)(void *arg);                       /* ask the resolver again; any thread */
+    void (*look_up)(void *arg, struct resolver_question *q); /* resolver_ask(); any thread */
+    void (*news)(void *arg);                                 /* the ring is half full; any thread */
     void *arg;
     atomic_bool draining;
 };

@@ -109,6 +109,7 @@ void settle_fill(const struct exchange *e, struct record *r)
     r->stream = e->is_stream || e->scan.stream;
     r->status = e->client_status;
     r->usage = tap_usage(&e->tap);
+    r->usage.units = e->units;
     r->ttft_ms = e->first_byte_us ? ms_between(begun_us, e->first_byte_us) : -1;
     r->duration_ms = ms_between(begun_us, now_us);
     r->gen_ms = ms_between(e->tap.first_us, e->tap.last_us);
@@ -127,6 +128,7 @@ static void count_done(const struct exchange *e, struct record *r)
 void settle(struct exchange *e, enum end_reason end)
 {
     struct proxy *p = e->p;
+    image_stop(e);
     exchange_step(e, STEP_SETTLE);
     WARN_BUG(e->lease.seq != 0);
     WARN_BUG(e->call != NULL);
