@@ -107,6 +107,25 @@ def test_openai_image(sdk, proxy):
     assert "/_files/" in sdk("openai.image", proxy)["url"]
 
 
+def test_openai_three_pictures_over_keys_with_limits(sdk, start, standin):
+    """images.generate with n = 3 and b64_json; each account may make one picture a minute."""
+    keys = [key("good", n) for n in range(3)]
+    standin.script(keys=[{"key": k, "account": f"A{n}", "kind": "paid", "limits": {"Kwai-Kolors/Kolors": {"ipm": 1}}}
+                         for n, k in enumerate(keys)])
+    p = start(keys, f"[server]\nclient_key = {CLIENT_KEY}\n")
+    got = sdk("openai.images", p)
+    assert got["created"] > 0 and len(got["data"]) == 3
+    assert all(base64.b64decode(d["b64_json"]).startswith(b"\x89PNG") for d in got["data"])
+    rows = standin.requests()
+    assert sorted(r["key"] for r in rows if r["path"].endswith("/generations")) == sorted(keys)
+    assert sum(r["path"].startswith("/_files/") for r in rows) == 3
+
+
+def test_openai_picture_through_chat(sdk, proxy, standin):
+    got = sdk("openai.imageChat", proxy)
+    assert got["finish"] == "stop" and got["text"].startswith(f"![image]({standin.url}/_files/")
+
+
 def test_openai_speech_is_binary_and_unchanged(sdk, proxy, standin):
     got = sdk("openai.speech", proxy)
     status, _, direct = speech_without_proxy(standin)

@@ -265,12 +265,115 @@ static void test_free_unused(void **state)
     addrs_put(NULL);
 }
 
+/* ---- other names, on demand ---- */
+
+struct asked {
+    struct resolver_question q;
+    struct addrs *a; /* under got.m */
+};
+
+static void on_asked(struct resolver_question *q, struct addrs *a)
+{
+    pthread_mutex_lock(&got.m);
+    CONTAINER_OF(q, struct asked, q)->a = a;
+    got.list[got.count++] = a;
+    pthread_cond_broadcast(&got.changed);
+    pthread_mutex_unlock(&got.m);
+}
+
+static void ask(struct resolver *r, struct asked *k, const char *host, bool public_only)
+{
+    *k = (struct asked){.q = {.host = host, .port = 443, .public_only = public_only, .answer = on_asked}};
+    list_init(&k->q.node);
+    resolver_ask(r, &k->q);
+}
+
+static void test_on_demand(void **state)
+{
+    (void)state;
+    SCRIPT("10.0.0.1", "1.2.3.4", "::1");
+    struct resolver *r = resolver_new(answer, &got);
+    struct asked k;
+    ask(r, &k, "pictures.example", true);
+    assert_string_equal(wait_answer(1)->resolve_entry, "pictures.example:443:1.2.3.4");
+    ask(r, &k, "pictures.example", false); /* known: at once, another rule about addresses */
+    assert_int_equal(got.count, 2);
+    assert_string_equal(got.list[1]->resolve_entry, "pictures.example:443:10.0.0.1,1.2.3.4,[::1]");
+    assert_int_equal(dns.asked, 1);
+    SCRIPT("127.0.0.1");
+    ask(r, &k, "inside.example", true);
+    assert_true(wait_answer(3)->failed);
+    assert_non_null(strstr(got.list[2]->error, "open internet"));
+    script(0, NULL);
+    ask(r, &k, "none.example", true);
+    assert_true(wait_answer(4)->failed);
+    ask(r, &k, "none.example", true); /* a failure is not kept */
+    assert_true(wait_answer(5)->failed);
+    assert_int_equal(dns.asked, 4);
+    resolver_free(r);
+}
+
+static void test_many_names_are_bounded(void **state)
+{
+    (void)state;
+    char hosts[80][16];
+    SCRIPT("1.2.3.4");
+    struct resolver *r = resolver_new(answer, &got);
+    struct asked k;
+    for (unsigned i = 0; i < ARRAY_LEN(hosts); i++) {
+        snprintf(hosts[i], sizeof hosts[i], "h%u.example", i);
+        ask(r, &k, hosts[i], true);
+        addrs_put(wait_answer(1));
+        got.count = 0;
+    }
+    ask(r, &k, hosts[79], true);
+    addrs_put(wait_answer(1));
+    got.count = 0;
+    assert_int_equal(dns.asked, 80);
+    ask(r, &k, hosts[0], true); /* made room for a later one */
+    wait_answer(1);
+    assert_int_equal(dns.asked, 81);
+    resolver_free(r);
+}
+
+/* getaddrinfo hangs: the questions wait, closing answers all of them, later ones are refused at once. */
+static void test_close_answers_what_is_open(void **state)
+{
+    (void)state;
+    static struct asked k[300];
+    SCRIPT("1.2.3.4");
+    set_hang(true);
+    struct resolver *r = resolver_new(answer, &got);
+    ask(r, &k[0], "a.example", true);
+    wait_asked(1);
+    for (unsigned i = 1; i < 4; i++) ask(r, &k[i], "b.example", true);
+    assert_int_equal(got.count, 0);
+    resolver_close(r);
+    assert_int_equal(got.count, 4);
+    for (unsigned i = 0; i < 4; i++) assert_true(k[i].a->failed);
+    ask(r, &k[4], "c.example", true);
+    assert_true(got.count == 5 && k[4].a->failed);
+    resolver_hurry(r);
+    resolver_free(r);
+    set_hang(false);
+    wait_for(&dns.m, &dns.changed, &dns.answered, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        T(test_first_answer),        T(test_at_most_eight), T(test_literals),           T(test_failure_then_answer),
-        T(test_good_answer_is_kept), T(test_other_host),    T(test_free_while_hanging), T(test_free_unused),
+        T(test_first_answer),
+        T(test_at_most_eight),
+        T(test_literals),
+        T(test_failure_then_answer),
+        T(test_good_answer_is_kept),
+        T(test_other_host),
+        T(test_free_while_hanging),
+        T(test_free_unused),
+        cmocka_unit_test_setup_teardown(test_on_demand, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_names_are_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close_answers_what_is_open, setup, teardown),
     };
     return cmocka_run_group_tests_name("resolver", tests, NULL, NULL);
 }

@@ -78,6 +78,23 @@ await run({
     return {url: answer.data[0].url};
   },
 
+  async images(base, key) {
+    const answer = await client(base, key).images.generate(
+        {model: 'Kwai-Kolors/Kolors', prompt: '猫', n: 3, size: '1024x1024', quality: 'hd', response_format: 'b64_json', user: 'u'});
+    return {created: answer.created, data: answer.data};
+  },
+
+  async imageChat(base, key) {
+    const stream = await client(base, key).chat.completions.create(
+        {model: 'Kwai-Kolors/Kolors', messages: [{role: 'user', content: '猫'}], stream: true});
+    let text = '', finish = null;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta?.content ?? '';
+      finish = chunk.choices[0]?.finish_reason ?? finish;
+    }
+    return {text, finish};
+  },
+
   async speech(base, key) {
     const answer = await client(base, key).audio.speech.create(
         {model: 'FunAudioLLM/CosyVoice2-0.5B', voice: 'FunAudioLLM/CosyVoice2-0.5B:alex', input: '你好'});
