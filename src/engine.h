@@ -5,6 +5,7 @@
 #define SFPROXY_ENGINE_H
 
 #include "admin/admin.h"
+#include "base/burst.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "control/control.h"
@@ -68,6 +69,7 @@ struct engine {
 
     struct loop_timer tick; /* 20 Hz: records, changes, saving */
     struct loop_timer drain_timer;
+    struct burst connections; /* of all workers */
     uint64_t seen_generation, saved_generation;
     mono_t save_at;                      /* 0: nothing to save */
     struct day_cache day_cache, row_day; /* of now, of the newest row */

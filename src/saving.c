@@ -1,5 +1,13 @@
 /* Twenty times a second: count what the workers report, tell watchers that keys changed, save what must survive. Key
- * state is saved half a second after a change, so that a storm of verdicts is one write. */
+ * state is saved half a second after a change, so that a storm of verdicts is one write.
+ *
+ * After a burst of connections memory goes back to the system. glibc keeps what was freed below something that is still
+ * in use, and once a megabyte was freed in one piece it keeps twice that at the end of the heap: without help a process
+ * stays for ever as large as its worst minute. malloc_trim() holds the lock of one of malloc's arenas after the other,
+ * tens of milliseconds after thousands of streams; therefore only when a burst is over. */
+#include <malloc.h>
+
+#include "base/log.h"
 #include "base/mem.h"
 #include "booking.h"
 
@@ -71,11 +79,22 @@ static void save_again(struct engine *g)
     if (!state_save_settings(g->state, g->disk)) log_msg(LOG_WARN, "the screen's settings could not be saved");
 }
 
+static void give_memory_back(struct engine *g)
+{
+    int64_t open = 0;
+    for (unsigned i = 0; i < g->worker_count; i++) open += worker_connections(g->workers[i]);
+    if (!burst_over(&g->connections, open, loop_now(g->loop))) return;
+    int64_t began = mono_us();
+    malloc_trim(0);
+    log_msg(LOG_DEBUG, "a burst of connections is over: memory given back in %lld us", (long long)(mono_us() - began));
+}
+
 void engine_tick(void *arg)
 {
     struct engine *g = arg;
     meter_set_day(g->meter, wall_day_cached(&g->day_cache, wall_now()));
     engine_drain_records(g);
+    give_memory_back(g);
     uint64_t generation = keypool_generation(g->pool);
     if (generation != g->seen_generation) {
         g->seen_generation = generation;

@@ -8,8 +8,9 @@ Beside it: a reload every 10 s, each with a changed file, and about two commands
 
 At the end, after everything is idle, it must hold that
   * descriptors (idle pooled connections to the upstream apart) and threads are as many as before, no lease is out;
-  * memory grew by less than 10 KB a minute: linear fit of RSS over the last two thirds (judged from 20 minutes on;
-    shorter runs only print it, since the warm-up is in them);
+  * memory grew by less than 10 KB a minute: linear fit of RSS, the lowest of each minute (what comes and goes is no
+    growth), over the last two thirds (judged from 20 minutes on; shorter runs only print it, since the warm-up is in
+    them);
   * no client saw an error that the script did not ask for;
   * requests and tries are as many as the clients and the stand-in counted.
 The exit code says whether all of it did."""
@@ -179,6 +180,13 @@ def rss_kb(pid):
     raise ProcessLookupError(pid)
 
 
+def lowest_of_each_minute(samples):
+    lowest = {}
+    for at, kb in samples:
+        lowest[int(at // 60)] = min(lowest.get(int(at // 60), (at, kb)), (at, kb), key=lambda s: s[1])
+    return list(lowest.values())
+
+
 def slope_per_minute(samples):
     """Least squares over (seconds, KB)."""
     n = len(samples)
@@ -246,7 +254,7 @@ def verdicts(before, after, totals, seen, meddled, standin, options, samples):
     """(holds, sentence) of everything that must hold."""
     tries, fired = tries_seen(standin)
     fit = samples[len(samples) // 3:]
-    slope = slope_per_minute(fit)
+    slope = slope_per_minute(lowest_of_each_minute(fit))
     cuts = fired[CUT] if fired else 0
     good = {"sent", "ok", "left", "cut, said so"}
     wrong = {k: n for k, n in seen.items() if k not in good}
@@ -257,7 +265,8 @@ def verdicts(before, after, totals, seen, meddled, standin, options, samples):
     yield before[2] == after[2], f"threads: {before[2]} before, {after[2]} after"
     yield totals["leases"] == 0 and totals["in_flight"] == 0, f"leases {totals['leases']}, in flight {totals['in_flight']}"
     yield slope < SLOPE_LIMIT or options.seconds < SLOPE_JUDGED_FROM_S, \
-        f"RSS: {slope:.1f} KB a minute over the last {fit[-1][0] - fit[0][0]:.0f} s, {samples[0][1]} KB to {samples[-1][1]} KB"
+        f"RSS: {slope:.1f} KB a minute over the last {fit[-1][0] - fit[0][0]:.0f} s ({slope_per_minute(fit):.1f} over all samples), " \
+        f"{samples[0][1]} KB to {samples[-1][1]} KB, at most {max(s[1] for s in samples)}"
     yield not wrong, f"errors that clients should not see: {wrong or 'none'}"
     yield not bad_ends, f"ends of requests that nobody scripted: {bad_ends or 'none'}; all: {ends}"
     yield ends["stream_broken"] <= cuts, f"broken streams: {ends['stream_broken']}, scripted {cuts}"
