@@ -225,10 +225,16 @@ def flow_failover(p, s):
 def flow_abort(p, s):
     s.rules({"match": {"stream": True}, "times": 1, "act": {"chunks": 200, "chunk_interval_ms": 10}})
 
+    def refused(w):
+        status, body, _ = w.answer()
+        return f"{status} {json.loads(body)['error']['code']}"
+
     def leave():
         w = harness.Wire(p, {**harness.CHAT, "stream": True})
         w.sock.settimeout(DEADLINE_S)
         try:
+            if not w.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 "):
+                return refused(w)
             w.read_until(b"data: ")
         except AssertionError:
             return "closed"
