@@ -8,7 +8,7 @@ VERSION := 0.1.0
 B       := build/$(MODE)
 
 BUILD_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libncurses-dev libcjson-dev libevent-dev libsqlite3-dev libssl-dev
-TEST_PACKAGES  := libcmocka-dev openssl util-linux python3 python3-pytest tmux curl nodejs npm chromium chromium-driver procps locales prometheus
+TEST_PACKAGES  := libcmocka-dev openssl util-linux python3 python3-pytest tmux curl nodejs npm chromium chromium-driver procps locales prometheus faketime
 LINT_PACKAGES  := clang-format cppcheck
 BENCH_PACKAGES := nginx haproxy
 

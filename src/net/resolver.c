@@ -202,7 +202,7 @@ static void wait_until_due(struct ask *k)
         }
         if (mono_now().ms >= k->due_ms) return;
         struct timespec until = {k->due_ms / 1000, k->due_ms % 1000 * 1000000};
-        pthread_cond_timedwait(&k->changed, &k->m, &until);
+        pthread_cond_clockwait(&k->changed, &k->m, CLOCK_MONOTONIC, &until);
     }
 }
 
@@ -336,12 +336,8 @@ static bool start_thread(struct ask *k)
 struct resolver *resolver_new(void (*answer)(void *arg, struct addrs *a), void *arg)
 {
     struct ask *k = xcalloc(1, sizeof(*k));
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     BUG_ON(pthread_mutex_init(&k->m, NULL) != 0);
-    BUG_ON(pthread_cond_init(&k->changed, &monotonic) != 0);
-    pthread_condattr_destroy(&monotonic);
+    BUG_ON(pthread_cond_init(&k->changed, NULL) != 0);
     k->refs = 2;
     k->answer = answer;
     k->arg = arg;

@@ -31,7 +31,7 @@ struct log_job {
 struct disk {
     pthread_t thread;
     pthread_mutex_t mutex;
-    pthread_cond_t more, over;     /* `over` waits on the monotonic clock */
+    pthread_cond_t more, over;
     struct disk_job *first, *last; /* [mutex] this and all up to `health` */
     size_t jobs, lines, jobs_max, lines_max;
     bool closed, ended, to_stderr;
@@ -184,13 +184,9 @@ static int start_thread(struct disk *d)
 
 static void init_sync(struct disk *d)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&d->mutex, NULL);
     pthread_cond_init(&d->more, NULL);
-    pthread_cond_init(&d->over, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&d->over, NULL);
 }
 
 static void free_disk(struct disk *d)
@@ -320,7 +316,7 @@ static bool wait_for_end(struct disk *d, int64_t ms)
     until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);
     while (!d->ended)
-        if (pthread_cond_timedwait(&d->over, &d->mutex, &until) != 0) break;
+        if (pthread_cond_clockwait(&d->over, &d->mutex, CLOCK_MONOTONIC, &until) != 0) break;
     return d->ended;
 }
 

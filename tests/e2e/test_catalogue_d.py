@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from harness import BINARY, BUILD, CANARY, CHAT, MODE, SLOW, Proxy, key, load, wait_until
+from harness import BINARY, BUILD, CANARY, CHAT, MODE, SLOW, Proxy, Wire, key, load, wait_until
 from rawhttp import Raw
 
 CHATS = "/v1/chat/completions"
@@ -392,6 +392,83 @@ def test_D11_pipes_that_broke(start, standin):
                 r.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         assert p.chat()[0] == 200
         assert p.stop() == 0
+
+
+# --- D12 ---
+FAKETIME = next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
+DAY = 86400
+
+
+class Clock:
+    """The wall clock of one process, moved by seconds while it runs. The monotonic clock goes on as it is."""
+
+    def __init__(self, folder):
+        self.file = folder / "faketime"
+        self.jump(0)
+        self.env = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
+                    "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def jump(self, seconds):
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(f"{seconds:+d}s\n")
+        fresh.rename(self.file)
+
+
+def shown_time(p):
+    return p.snapshot()["time"] / 1000
+
+
+def cooldown_left(p, label):
+    return [c["seconds_left"] for c in p.key(label)["cooldowns"]]
+
+
+@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime")
+@pytest.mark.skipif(MODE in ("asan", "tsan"), reason="a sanitizer's runtime must be the first library")
+@pytest.mark.parametrize("jump", [DAY, -DAY])
+def test_D12_the_clock_jumps(start, standin, tmp_path, jump):
+    """A day forth or back under a stream, a cooldown and a restart: nothing times out, no duration is odd, and a key rests
+    neither for ever nor not at all."""
+    clock = Clock(tmp_path)
+    p = start([f"a = {key('a')}", f"b = {key('b')}"], env=clock.env)
+    standin.rules({"match": {"key": key("a"), "path": CHATS}, "act": {"preset": "429_rpm", "headers": {"Retry-After": "300"}}},
+                  {"match": {"stream": True}, "act": {"chunks": 10, "chunk_interval_ms": 100}})
+    wait_until("key a rests", lambda: p.chat()[0] == 200 and cooldown_left(p, "a"))
+    before = shown_time(p)
+    w = Wire(p, {**CHAT, "stream": True})
+    w.read_until(b"data: ")
+    clock.jump(jump)
+    wait_until("it sees the new time", lambda: abs(shown_time(p) - before - jump) < 3600)
+    w.read_until(b"data: [DONE]")
+    assert p.chat()[0] == 200
+    s = p.wait_idle()
+    assert 0 <= s["uptime_s"] < 3600 and s["totals"]["rpm"] >= 3
+    assert len(cooldown_left(p, "a")) == 1 and 200 < cooldown_left(p, "a")[0] <= 300
+    assert all(r["status"] == 200 and 0 <= r["duration_ms"] < 60000 for r in s["requests"])
+    assert s["totals"]["ends"]["ok"] == s["totals"]["requests_total"]
+    p.stop()
+    p.start(tested=False)  # what was kept was kept by the wall clock
+    assert p.chat()[0] == 200
+    left = cooldown_left(p, "a")
+    assert len(left) == 1 and 200 < left[0] <= 300, left
+
+
+@pytest.mark.skipif(not FAKETIME, reason="needs libfaketime")
+@pytest.mark.skipif(MODE in ("asan", "tsan"), reason="a sanitizer's runtime must be the first library")
+def test_D12_the_clock_was_wrong_while_it_was_off(start, standin, tmp_path):
+    """A board without a battery starts in the past: a rest is never longer than two hours, the longest there is."""
+    clock = Clock(tmp_path)
+    p = start([f"a = {key('a')}", f"b = {key('b')}"], env=clock.env)
+    standin.rules({"match": {"key": key("a"), "path": CHATS}, "act": {"preset": "429_rpm", "headers": {"Retry-After": "300"}}})
+    wait_until("key a rests", lambda: p.chat()[0] == 200 and cooldown_left(p, "a"))
+    p.stop()
+    clock.jump(-400 * DAY)
+    p.start(tested=False)
+    assert all(left <= 7200 for left in cooldown_left(p, "a")), cooldown_left(p, "a")
+    p.stop()
+    clock.jump(DAY)
+    standin.clear()
+    p.start(tested=False)
+    assert p.chat()[0] == 200 and not cooldown_left(p, "a")
 
 
 # --- D14, D18: the binary that is shipped ---
