@@ -164,7 +164,7 @@ static void check_base_url(struct loading *l)
         buf_printf(&url, u.is_v6 ? "%s://[%s]" : "%s://%s", c->upstream_tls ? "https" : "http", u.host);
         if (u.port) buf_printf(&url, ":%d", u.port);
         buf_add_str(&url, without_v1(u.path));
-        buf_puts(&url, "/v1");
+        if (!buf_puts(&url, "/v1")) load_problem(l, where, "upstream.base_url: no memory for it");
         c->api_url = buf_take(&url);
         bool is_local =
             strcmp(u.host, "localhost") == 0 || strncmp(u.host, "127.", 4) == 0 || strcmp(u.host, "::1") == 0;
