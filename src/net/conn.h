@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "base/spares.h"
 #include "net/chunk.h"
 #include "net/server.h"
 
@@ -113,11 +114,11 @@ struct server {
     struct list idle; /* no request open, the longest idle first; never those of control.sock */
 
     struct list pool; /* conns */
-    unsigned pooled_conns;
+    struct spares pooled_conns;
     struct input *inputs;
-    unsigned pooled_inputs;
+    struct spares pooled_inputs;
     struct buf outputs[POOLED_MAX];
-    unsigned pooled_outputs;
+    struct spares pooled_outputs;
 
     int64_t date_second;
     char date[48]; /* "Date: ...\r\n" */

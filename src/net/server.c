@@ -21,7 +21,7 @@ struct input *input_take(struct server *s)
         in = xcalloc(1, sizeof *in);
     } else {
         s->inputs = in->next;
-        s->pooled_inputs--;
+        spares_taken(&s->pooled_inputs);
     }
     /* A head is refused above max_head; one recv(), at most as large as what is there already, may lie behind. */
     in->bytes.cap = 2 * s->limits.head.max_head + SCRATCH_SIZE;
@@ -39,7 +39,7 @@ static void input_free(struct input *in)
 void input_give(struct server *s, struct input *in)
 {
     if (!in) return;
-    if (s->pooled_inputs >= POOLED_MAX || in->bytes.room > BUFFER_KEPT_MAX) {
+    if (s->pooled_inputs.count >= POOLED_MAX || in->bytes.room > BUFFER_KEPT_MAX) {
         input_free(in);
         return;
     }
@@ -47,19 +47,22 @@ void input_give(struct server *s, struct input *in)
     in->pos = 0;
     in->next = s->inputs;
     s->inputs = in;
-    s->pooled_inputs++;
+    spares_added(&s->pooled_inputs);
 }
 
 struct buf output_take(struct server *s)
 {
-    return s->pooled_outputs ? s->outputs[--s->pooled_outputs] : BUF_INIT((size_t)1 << 40);
+    if (!s->pooled_outputs.count) return BUF_INIT((size_t)1 << 40);
+    spares_taken(&s->pooled_outputs);
+    return s->outputs[s->pooled_outputs.count];
 }
 
 void output_give(struct server *s, struct buf *b)
 {
-    if (b->room && b->room <= BUFFER_KEPT_MAX && s->pooled_outputs < POOLED_MAX) {
+    if (b->room && b->room <= BUFFER_KEPT_MAX && s->pooled_outputs.count < POOLED_MAX) {
         buf_reset(b);
-        s->outputs[s->pooled_outputs++] = *b;
+        s->outputs[s->pooled_outputs.count] = *b;
+        spares_added(&s->pooled_outputs);
     } else {
         buf_free(b);
     }
@@ -76,12 +79,12 @@ void conn_destroy(struct conn *c)
 {
     struct server *s = c->server;
     list_remove(&c->link);
-    if (s->pooled_conns >= POOLED_MAX) {
+    if (s->pooled_conns.count >= POOLED_MAX) {
         conn_free(c);
         return;
     }
     list_prepend(&s->pool, &c->link);
-    s->pooled_conns++;
+    spares_added(&s->pooled_conns);
 }
 
 static void conn_tick(void *arg)
@@ -100,13 +103,28 @@ static struct conn *conn_take(struct server *s)
     } else {
         c = LIST_ENTRY(s->pool.next, struct conn, link);
         list_remove(&c->link);
-        s->pooled_conns--;
+        spares_taken(&s->pooled_conns);
         struct loop_timer timer = c->timer; /* points to c, which stays where it is */
         *c = (struct conn){.timer = timer};
     }
     list_append(&s->open, &c->link);
     c->server = s;
     return c;
+}
+
+void server_reap(struct server *s)
+{
+    for (unsigned n = spares_unneeded(&s->pooled_inputs); n > 0; n--) input_free(input_take(s));
+    for (unsigned n = spares_unneeded(&s->pooled_outputs); n > 0; n--) {
+        struct buf b = output_take(s);
+        buf_free(&b);
+    }
+    for (unsigned n = spares_unneeded(&s->pooled_conns); n > 0; n--) {
+        struct conn *c = LIST_ENTRY(s->pool.next, struct conn, link);
+        list_remove(&c->link);
+        spares_taken(&s->pooled_conns);
+        conn_free(c);
+    }
 }
 
 /* ---- shared ---- */
@@ -199,7 +217,7 @@ static void free_pools(struct server *s)
         s->inputs = in->next;
         input_free(in);
     }
-    while (s->pooled_outputs) buf_free(&s->outputs[--s->pooled_outputs]);
+    while (s->pooled_outputs.count) buf_free(&s->outputs[--s->pooled_outputs.count]);
 }
 
 void server_free(struct server *s)

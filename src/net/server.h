@@ -65,6 +65,7 @@ void server_set_limits(struct server *s, const struct server_limits *limits); /*
 /* Takes over a non-blocking connected socket. `peer`: "127.0.0.1", "::1", or "local" for control.sock. */
 void server_adopt(struct server *s, int fd, const char *peer, bool is_local);
 unsigned server_count(const struct server *s); /* open connections; readable from any thread */
+void server_reap(struct server *s);            /* once a minute: frees pooled things that were not needed since */
 unsigned server_idle(const struct server *s);  /* those of them without a request; readable from any thread */
 /* Makes room for another connection: the one that has been idle longest is closed, if there is one. */
 void server_close_oldest_idle(struct server *s);

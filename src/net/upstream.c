@@ -29,6 +29,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spares.h"
 #include "net/lines.h"
 #include "net/outcome.h"
 #include "net/reply.h"
@@ -52,7 +53,8 @@ struct upstream {
     struct list work;
     struct loop_task task;
     struct list spare;
-    unsigned spares, count;
+    struct spares spares;
+    unsigned count;
     struct urls urls;
 };
 
@@ -260,11 +262,21 @@ static struct call *call_take(struct upstream *u)
     while (!list_empty(&u->spare)) {
         struct call *c = LIST_ENTRY(u->spare.next, struct call, node);
         list_remove(&c->node);
-        u->spares--;
+        spares_taken(&u->spares);
         if (c->options_age == u->age) return c;
         call_destroy(c);
     }
     return call_new(u);
+}
+
+void upstream_reap(struct upstream *u)
+{
+    for (unsigned n = spares_unneeded(&u->spares); n > 0; n--) {
+        struct call *c = LIST_ENTRY(u->spare.prev, struct call, node); /* the one that lay there longest */
+        list_remove(&c->node);
+        spares_taken(&u->spares);
+        call_destroy(c);
+    }
 }
 
 /* Forgets everything of the request; the handle is off its multi. */
@@ -277,7 +289,7 @@ static void call_recycle(struct call *c)
     lines_wipe(&c->lines);
     url_put(c->url);
     c->url = NULL;
-    if (!c->easy || u->spares >= FREE_MAX) {
+    if (!c->easy || u->spares.count >= FREE_MAX) {
         body_put(c->body);
         addrs_put(c->addrs);
         call_destroy(c);
@@ -305,7 +317,7 @@ static void call_recycle(struct call *c)
     c->errbuf[0] = '\0';
     reply_reset(&c->reply);
     list_prepend(&u->spare, &c->node);
-    u->spares++;
+    spares_added(&u->spares);
 }
 
 /* --- how a call ends ------------------------------------------------------------------------------------------ */

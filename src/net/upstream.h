@@ -86,6 +86,8 @@ void upstream_resume(struct call *c); /* after on_body returned false; on_body r
  * is closed at the end of this turn. */
 void upstream_cancel(struct call *c);
 unsigned upstream_count(const struct upstream *u); /* running calls */
+void upstream_reap(
+    struct upstream *u); /* once a minute: frees the handles that were not needed since; not in a callback */
 
 /* Once, in main, before any thread. False with a sentence. */
 bool upstream_global_init(struct buf *why);

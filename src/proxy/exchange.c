@@ -68,7 +68,7 @@ static struct exchange *take_spare(struct proxy *p)
         return e;
     }
     p->spare = (struct exchange *)e->node.next;
-    p->spare_count--;
+    spares_taken(&p->spares);
     struct loop_timer timer = e->timer;
     mono_t timer_at = e->timer_at;
     memset(e, 0, sizeof *e);
@@ -487,20 +487,29 @@ static void exchange_free(struct proxy *p, struct exchange *e)
     e->try_list = NULL;
     e->route.path = e->asked = NULL;
     e->magic = 0;
-    if (p->spare_count >= SPARE_MAX) {
+    if (p->spares.count >= SPARE_MAX) {
         loop_timer_destroy(&e->timer);
         free(e);
         return;
     }
     e->node.next = (struct list *)p->spare;
     p->spare = e;
-    p->spare_count++;
+    spares_added(&p->spares);
 }
 
 void exchange_bury(void *arg)
 {
     struct proxy *p = arg;
     LIST_FOR_SAFE(it, &p->dead) exchange_free(p, LIST_ENTRY(it, struct exchange, node));
+}
+
+void exchange_reap(struct proxy *p)
+{
+    for (unsigned n = spares_unneeded(&p->spares); n > 0; n--) {
+        struct exchange *e = take_spare(p);
+        loop_timer_destroy(&e->timer);
+        free(e);
+    }
 }
 
 void exchange_free_all(struct proxy *p)

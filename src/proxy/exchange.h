@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "base/spares.h"
 #include "net/upstream.h"
 #include "proxy/filter.h"
 #include "proxy/proxy.h"
@@ -147,7 +148,7 @@ struct proxy {
     size_t scratch_room;
     struct buf filtered;    /* of the piece being passed on */
     struct exchange *spare; /* freed ones kept for reuse, linked by `spare_next` through node.next */
-    unsigned spare_count;
+    struct spares spares;
     _Atomic unsigned in_flight;
     uint64_t next_id;  /* worker_id + a multiple of ID_STEP: unique in the process */
     uint32_t instance; /* random: makes request ids of two runs different */
@@ -155,13 +156,15 @@ struct proxy {
     struct map known_models; /* names the platform accepted: at most KNOWN_MODELS_MAX */
     struct list overflow;    /* records that found the ring full */
     struct loop_timer overflow_timer;
+    struct loop_timer reap_timer; /* once a minute: spare things that were not needed go */
     bool is_draining;
 };
 
 /* exchange.c */
 void exchange_step(struct exchange *e, enum step to);
 void exchange_pick(struct exchange *e);
-void exchange_bury(void *proxy); /* frees what is settled; end of a turn */
+void exchange_bury(void *proxy);     /* frees what is settled; end of a turn */
+void exchange_reap(struct proxy *p); /* once a minute: frees spare ones that were not needed since */
 void exchange_free_all(struct proxy *p);
 void exchange_timer_arm(struct exchange *e);
 void exchange_on_head(struct proxy *p, struct conn *c, const struct head *h, const struct route *route);

@@ -8,7 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/fetch.h"
 
-enum { RING_RECORDS = 2048 };
+enum { RING_RECORDS = 2048, REAP_MS = 60000 };
 
 struct ban_set *ban_set_new(char *const *models, size_t count)
 {
@@ -198,6 +198,16 @@ static void flush_overflow(void *arg)
     settle_flush_overflow(arg);
 }
 
+/* Pools of spare things shrink to what the last minute needed. */
+static void reap(void *arg)
+{
+    struct proxy *p = arg;
+    server_reap(p->server);
+    upstream_reap(p->upstream);
+    exchange_reap(p);
+    loop_timer_start(&p->reap_timer, REAP_MS);
+}
+
 struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned worker_id, struct conf *conf)
 {
     static const struct server_ops ops = {on_head, on_body, on_fault, on_drain, on_gone};
@@ -215,6 +225,8 @@ struct proxy *proxy_new(struct loop *l, struct proxy_shared *shared, unsigned wo
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) list_init(lists[i]);
     ring_init(&p->records, RING_RECORDS, sizeof(struct record));
     loop_timer_init(&p->overflow_timer, l, flush_overflow, p);
+    loop_timer_init(&p->reap_timer, l, reap, p);
+    loop_timer_start(&p->reap_timer, REAP_MS);
     p->server = server_new(l, &ops, p, &limits, &shared->budget);
     p->upstream = upstream_new(l, &options);
     return p;
@@ -231,6 +243,7 @@ void proxy_shutdown(struct proxy *p)
     exchange_free_all(p);
     WARN_BUG(!list_empty(&p->live));
     loop_timer_destroy(&p->overflow_timer);
+    loop_timer_destroy(&p->reap_timer);
     map_free(&p->known_models);
     conf_put(p->conf);
     addrs_put(p->addrs);

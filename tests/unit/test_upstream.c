@@ -583,6 +583,31 @@ static void test_reuse(void **state)
     assert_int_equal(srv.requests, 20);
 }
 
+/* Handles that a busy moment left behind go; calls under way and what is needed again stay good. */
+static void test_reap(void **state)
+{
+    (void)state;
+    struct probe many[20] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) probe_start(&many[i], "GET", "/ok", NULL);
+    run();
+    upstream_reap(up); /* in this time all of them were needed */
+    assert_true(get("/ok")->end.reused);
+    struct probe hang = {0};
+    probe_start(&hang, "GET", "/hang", NULL);
+    until(&srv.requests, 22);
+    upstream_reap(up);
+    upstream_reap(up);
+    upstream_cancel(hang.call);
+    pending--;
+    until(&srv.peer_gone, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_true(get("/ok")->end.reused); /* connections are the shard's, not the handle's */
+        upstream_reap(up);
+        upstream_reap(up);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) buf_free(&many[i].body);
+}
+
 static void test_stale_connection(void **state)
 {
     (void)state;
@@ -1000,6 +1025,7 @@ int main(void)
         T(test_request_lines),
         T(test_injection_refused),
         T(test_reuse),
+        T(test_reap),
         T(test_stale_connection),
         T(test_dropped_on_reuse),
         T(test_failures),
