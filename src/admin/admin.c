@@ -9,6 +9,7 @@
 static const struct local_route routes[] = {
     {"GET", "/", ROUTE_PUBLIC, site_page}, /* shows the login form to whoever may not see more */
     {"GET", "/style.css", ROUTE_PUBLIC, site_style},
+    {"GET", "/app.js", ROUTE_PUBLIC, site_script},
     {"POST", "/login", ROUTE_PUBLIC, site_login},
     {"POST", "/logout", ROUTE_PUBLIC, site_logout},
     {"GET", "/metrics", ROUTE_METRICS, api_metrics},
@@ -33,17 +34,23 @@ static const struct local_route routes[] = {
     {"POST", "/admin/api/drain", ROUTE_OWN, api_drain},
 };
 
+static void content_tag(struct str content, char tag[17])
+{
+    uint8_t digest[DIGEST_LEN];
+    sha256(content, digest);
+    hex_encode(digest, 8, tag);
+}
+
 struct admin *admin_new(struct control *control, const char *token, bool readonly)
 {
     struct admin *a = xcalloc(1, sizeof *a);
-    uint8_t digest[DIGEST_LEN];
     a->control = control;
     a->login = login_new();
     a->events = events_new(control);
     a->token = xstrdup(token);
     a->readonly = readonly;
-    sha256(asset_style(), digest);
-    hex_encode(digest, (sizeof a->style_tag - 1) / 2, a->style_tag);
+    content_tag(asset_style(), a->style_tag);
+    content_tag(asset_script(), a->script_tag);
     a->table =
         (struct local_table){.routes = routes, .count = ARRAY_LEN(routes), .arg = a, .authorize = gate_authorize};
     return a;

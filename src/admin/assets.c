@@ -20,3 +20,4 @@
 EMBED(page, "ui/web/page.html")
 EMBED(login, "ui/web/login.html")
 EMBED(style, "ui/web/page.css")
+EMBED(script, "ui/web/app.js")

@@ -4,8 +4,9 @@
 
 #include "base/str.h"
 
-struct str asset_page(void);  /* page.html: a template for html_fill() */
-struct str asset_login(void); /* login.html: likewise */
-struct str asset_style(void); /* page.css */
+struct str asset_page(void);   /* page.html: a template for html_fill() */
+struct str asset_login(void);  /* login.html: likewise */
+struct str asset_style(void);  /* page.css */
+struct str asset_script(void); /* app.js */
 
 #endif

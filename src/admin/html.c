@@ -16,17 +16,22 @@ static const char *entity(char c)
     }
 }
 
+void html_attribute(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const char *e = entity(s.p[i]);
+        if (e)
+            buf_puts(out, e);
+        else
+            buf_putc(out, s.p[i]);
+    }
+}
+
 void html_text(struct buf *out, const char *s)
 {
     char clean[2048];
     size_t n = text_clean(str_of(s), clean, sizeof clean);
-    for (size_t i = 0; i < n; i++) {
-        const char *e = entity(clean[i]);
-        if (e)
-            buf_puts(out, e);
-        else
-            buf_putc(out, clean[i]);
-    }
+    html_attribute(out, (struct str){clean, n});
 }
 
 void html_count(struct buf *out, uint64_t n)

@@ -7,6 +7,8 @@
 /* Escapes & < > " ' (so it may stand in text and in quoted attributes) and replaces control, bidi and broken bytes.
  * Texts of more than 2 KiB are cut. */
 void html_text(struct buf *out, const char *s);
+/* The same, whole, without cleaning: for text of our own. */
+void html_attribute(struct buf *out, struct str s);
 /* "7", "999", "1.24K", "38.2M": at most three digits and a suffix. */
 void html_count(struct buf *out, uint64_t n);
 /* "412 ms", "3.2 s", "1m 20s", "2h 05m"; negative: "-". */

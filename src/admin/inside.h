@@ -10,8 +10,8 @@ struct admin {
     struct control *control;
     struct login *login;
     struct events *events;
-    char *token;        /* secret */
-    char style_tag[17]; /* of the stylesheet's content */
+    char *token;                        /* secret */
+    char style_tag[17], script_tag[17]; /* of the files' content: makes them cacheable for ever */
     bool readonly;
     struct local_table table;
 };
@@ -21,6 +21,7 @@ struct admin {
 /* site.c */
 void site_page(void *arg, struct local_call *lc);
 void site_style(void *arg, struct local_call *lc);
+void site_script(void *arg, struct local_call *lc);
 void site_login(void *arg, struct local_call *lc);
 void site_logout(void *arg, struct local_call *lc);
 /* api.c */

@@ -79,6 +79,62 @@ static void part_style(struct buf *out, const void *arg)
     html_text(out, v->style_tag);
 }
 
+static void part_script(struct buf *out, const void *arg)
+{
+    const struct page_view *v = arg;
+    html_text(out, v->script_tag);
+}
+
+static void part_may_act(struct buf *out, const void *arg)
+{
+    const struct page_view *v = arg;
+    buf_puts(out, v->can_log_out && !v->snapshot->readonly ? "yes" : "no");
+}
+
+static void part_base(struct buf *out, const void *arg)
+{
+    const struct page_view *v = arg;
+    html_text(out, v->snapshot->base_url);
+}
+
+/* The script's words, as JSON inside an attribute. */
+static void part_words(struct buf *out, const void *arg)
+{
+    const struct page_view *v = arg;
+    struct buf json = BUF_INIT(65536);
+    words_json(v->lang, &json);
+    html_attribute(out, buf_str(&json));
+    buf_free(&json);
+}
+
+static void part_warnings(struct buf *out, const void *arg)
+{
+    enum { SHOWN = 50 };
+    const struct page_view *v = arg;
+    const struct snapshot *s = v->snapshot;
+    size_t shown = 0;
+    for (size_t i = s->log_count; i > 0 && shown < SHOWN; i--) {
+        const struct log_line *line = &s->log[i - 1];
+        char time[16];
+        if (line->level > LOG_WARN) continue;
+        wall_format_time(line->time, time, sizeof time);
+        buf_puts(out, shown++ ? "" : "<ul class=\"log\">");
+        buf_printf(out, "<li><time>%s</time> ", time);
+        part_tag(out, line->level == LOG_ERROR ? "bad" : "warn", line->level == LOG_ERROR ? "✗" : "!",
+                 log_level_name(line->level));
+        buf_puts(out, " ");
+        html_text(out, line->text);
+        buf_puts(out, "</li>");
+    }
+    if (shown) {
+        buf_puts(out, "</ul>");
+        return;
+    }
+    buf_puts(out, "<p class=\"calm\">");
+    part_word(out, v, WORD_no_warnings);
+    buf_puts(out, "</p>");
+}
+
 static void part_refresh(struct buf *out, const void *arg)
 {
     const struct page_view *v = arg;
@@ -106,11 +162,11 @@ static void part_links(struct buf *out, const void *arg)
     jump_to(out, v, "requests", WORD_jump_requests);
     jump_to(out, v, "models-free", WORD_jump_models);
     link_to(out, v->lang, v->refresh);
-    buf_puts(out, ">");
+    buf_puts(out, " class=\"still\">");
     part_word(out, v, WORD_reload);
     buf_puts(out, "</a>");
     link_to(out, v->lang, !v->refresh);
-    buf_puts(out, ">");
+    buf_puts(out, " class=\"still\">");
     part_word(out, v, v->refresh ? WORD_live_off : WORD_live_on);
     buf_puts(out, "</a>");
     link_to(out, !v->lang, v->refresh);
@@ -152,7 +208,7 @@ static void part_footer(struct buf *out, const void *arg)
     html_age(out, v->snapshot->uptime_s);
     buf_puts(out, "</span><span>");
     part_word(out, v, WORD_as_of);
-    buf_printf(out, " %s</span>", time);
+    buf_printf(out, " <span id=\"as-of\">%s</span></span>", time);
     if (v->snapshot->readonly) {
         buf_puts(out, "<span>");
         part_word(out, v, WORD_readonly);
@@ -403,6 +459,11 @@ void page_write(const struct page_view *v, struct buf *out)
         {"lang", part_lang},
         {"refresh", part_refresh},
         {"style", part_style},
+        {"script", part_script},
+        {"may_act", part_may_act},
+        {"base", part_base},
+        {"words", part_words},
+        {"warnings", part_warnings},
         {"links", part_links},
         {"logout", part_logout},
         {"states", part_states},

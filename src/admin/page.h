@@ -12,9 +12,9 @@ enum login_note { NOTE_NONE, NOTE_EMPTY, NOTE_WRONG, NOTE_BLOCKED };
 struct page_view {
     const struct snapshot *snapshot;
     enum page_lang lang;
-    bool refresh;          /* the browser loads it again every PAGE_REFRESH_S */
-    bool can_log_out;      /* came in with a cookie */
-    const char *style_tag; /* changes with the stylesheet: makes it cacheable for ever */
+    bool refresh;                       /* the browser loads it again every PAGE_REFRESH_S */
+    bool can_log_out;                   /* came in with a cookie */
+    const char *style_tag, *script_tag; /* change with the files: makes them cacheable for ever */
 };
 
 void page_write(const struct page_view *v, struct buf *out);

@@ -90,6 +90,25 @@
     WORD(unknown_cost, "cost unknown", "费用未知")                                                                     \
     WORD(price_unit, "Prices in CNY: per million tokens in / out / cached, or per piece.",                             \
          "价格（人民币）：每百万 token 输入 / 输出 / 缓存，或按件计。")                                                \
+    WORD(actions, "Actions", "操作")                                                                                   \
+    WORD(disable, "Disable", "禁用")                                                                                   \
+    WORD(enable, "Enable", "启用")                                                                                     \
+    WORD(test, "Test", "测试")                                                                                         \
+    WORD(reset, "Clear cooldown", "清除冷却")                                                                          \
+    WORD(cancel, "Cancel", "取消")                                                                                     \
+    WORD(ban, "Ban", "屏蔽")                                                                                           \
+    WORD(unban, "Unban", "解除屏蔽")                                                                                   \
+    WORD(live, "live", "实时")                                                                                         \
+    WORD(reconnecting, "connecting ...", "连接中……")                                                                   \
+    WORD(no_connection, "sfproxy did not answer.", "sfproxy 没有应答。")                                               \
+    WORD(warnings, "Last warnings", "最近警告")                                                                        \
+    WORD(no_warnings, "No warnings.", "没有警告。")                                                                    \
+    WORD(nothing_fits, "Nothing fits the filter.", "没有匹配的项。")                                                   \
+    WORD(filter_keys, "Filter keys", "筛选密钥")                                                                       \
+    WORD(filter_models, "Filter models", "筛选模型")                                                                   \
+    WORD(theme_auto, "Theme: auto", "主题：自动")                                                                      \
+    WORD(theme_light, "Theme: light", "主题：浅色")                                                                    \
+    WORD(theme_dark, "Theme: dark", "主题：深色")                                                                      \
     WORD(base_url, "Base URL for clients", "客户端 Base URL")                                                          \
     WORD(platform, "Platform", "平台")                                                                                 \
     WORD(up_for, "up for", "已运行")                                                                                   \

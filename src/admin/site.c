@@ -15,8 +15,8 @@
 enum { FORM_MAX = 8192 };
 
 #define SAFE_HEADERS                                                                                                   \
-    "Content-Security-Policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "        \
-    "base-uri 'none'; frame-ancestors 'none'\r\n"                                                                      \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "           \
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"                            \
     "X-Content-Type-Options: nosniff\r\n"                                                                              \
     "X-Frame-Options: DENY\r\n"                                                                                        \
     "Referrer-Policy: no-referrer\r\n"                                                                                 \
@@ -53,7 +53,12 @@ static void reply_page(struct local_call *lc, const struct command_result *r, vo
 {
     const struct page_ask *ask = extra;
     struct buf out = BUF_INIT(PAGE_CAP);
-    struct page_view view = {r->snapshot, ask->lang, ask->refresh, ask->can_log_out, ask->admin->style_tag};
+    struct page_view view = {.snapshot = r->snapshot,
+                             .lang = ask->lang,
+                             .refresh = ask->refresh,
+                             .can_log_out = ask->can_log_out,
+                             .style_tag = ask->admin->style_tag,
+                             .script_tag = ask->admin->script_tag};
     if (r->snapshot) page_write(&view, &out);
     if (!r->snapshot)
         local_reply_error(lc, 503, "draining", *r->message ? r->message : "there is nothing to show yet");
@@ -96,13 +101,19 @@ void site_page(void *arg, struct local_call *lc)
     ask_control(a->control, lc, command_new(CMD_SNAPSHOT), reply_page, ask);
 }
 
+/* The page asks for them with a tag made of their content. */
+#define FOREVER SAFE_HEADERS "Cache-Control: public, max-age=31536000, immutable\r\n"
+
 void site_style(void *arg, struct local_call *lc)
 {
-    (void)arg; /* the page asks for it with a tag made of its content */
-    local_reply(lc, 200,
-                STR(SAFE_HEADERS "Content-Type: text/css; charset=utf-8\r\n"
-                                 "Cache-Control: public, max-age=31536000, immutable\r\n"),
-                asset_style());
+    (void)arg;
+    local_reply(lc, 200, STR(FOREVER "Content-Type: text/css; charset=utf-8\r\n"), asset_style());
+}
+
+void site_script(void *arg, struct local_call *lc)
+{
+    (void)arg;
+    local_reply(lc, 200, STR(FOREVER "Content-Type: text/javascript; charset=utf-8\r\n"), asset_script());
 }
 
 /* --- login and logout --- */

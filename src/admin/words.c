@@ -86,3 +86,42 @@ const char *end_word(enum page_lang lang, enum end_reason e)
     };
     return texts[e][lang] ? texts[e][lang] : end_name(e);
 }
+
+static void put_look(struct json *j, const char *name, const struct state_look *look, enum page_lang lang)
+{
+    json_name(j, name);
+    json_object(j);
+    json_put_str(j, "symbol", look->symbol);
+    json_put_str(j, "class", look->class);
+    json_put_str(j, "word", look->words[lang]);
+    json_object_end(j);
+}
+
+static void open_named(struct json *j, const char *name)
+{
+    json_name(j, name);
+    json_object(j);
+}
+
+void words_json(enum page_lang lang, struct buf *out)
+{
+    struct json j;
+    json_init(&j, out);
+    json_object(&j);
+    open_named(&j, "words");
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) json_put_str(&j, words[i].name, words[i].words[lang]);
+    json_object_end(&j);
+    open_named(&j, "states");
+    for (int s = 0; s < KEY_STATE_COUNT; s++) put_look(&j, key_state_name(s), state_look(s), lang);
+    json_object_end(&j);
+    open_named(&j, "classes");
+    for (int c = 0; c < CLASS_COUNT; c++) put_look(&j, key_class_name(c), class_look(c), lang);
+    json_object_end(&j);
+    open_named(&j, "verdicts");
+    for (int v = 0; v < VERDICT_COUNT; v++) json_put_str(&j, verdict_name(v), verdict_word(lang, v));
+    json_object_end(&j);
+    open_named(&j, "ends");
+    for (int e = 0; e < END_COUNT; e++) json_put_str(&j, end_name(e), end_word(lang, e));
+    json_object_end(&j);
+    json_object_end(&j);
+}

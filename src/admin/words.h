@@ -17,5 +17,8 @@ const struct state_look *state_look(enum key_state s);
 const struct state_look *class_look(enum key_class c);
 const char *verdict_word(enum page_lang lang, enum verdict v);
 const char *end_word(enum page_lang lang, enum end_reason e);
+/* All of them for the page's script: {"words":{id:text},"states":{name:{"symbol","class","word"}},"classes":{...},
+ * "verdicts":{name:text},"ends":{name:text}}. */
+void words_json(enum page_lang lang, struct buf *out);
 
 #endif

@@ -293,7 +293,7 @@ void local_end(struct local_call *lc)
 {
     if (!lc->conn) return;
     lc->gone = NULL;
-    conn_abort(lc->conn);
+    conn_end(lc->conn);
     detach(lc);
 }
 

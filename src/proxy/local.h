@@ -59,7 +59,7 @@ void local_start(struct local_call *lc, struct str headers, void (*gone)(void *a
 /* Bytes that wait for the client: for whoever writes next to decide. After local_start(). */
 size_t local_queued(const struct local_call *lc);
 void local_write(struct local_call *lc, struct str data);
-void local_end(struct local_call *lc); /* breaks the connection off, as event streams end */
+void local_end(struct local_call *lc);
 /* For an answer that comes later: keeps lc valid until local_release(), even when the client leaves meanwhile. */
 struct local_call *local_hold(struct local_call *lc);
 void local_release(struct local_call *lc);
