@@ -151,6 +151,7 @@ static void sentence_of_pick(const struct exchange *e, const struct pick *pick, 
                              size_t size)
 {
     const char *model = e->scan.has_model ? e->scan.model : "this request";
+    if (bound_sentence(e, pick, out, size)) return;
     long long seconds = retry_seconds(pick->soonest_ms);
     switch (code) {
     case ERR_no_keys:

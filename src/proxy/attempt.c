@@ -218,6 +218,10 @@ void attempt_failed(struct exchange *e, enum verdict v)
     int64_t delay_ms;
     attempt_end(e, v);
     e->last_verdict = v;
+    if (bound_asks_around(e)) {
+        bound_failed(e, v);
+        return;
+    }
     switch (retry_after(&e->budget, v, (int64_t)(random_u64() % 1500), &delay_ms)) {
     case RETRY_NOW: exchange_pick(e); break;
     case RETRY_LATER:
@@ -293,6 +297,7 @@ static void remember_model(struct exchange *e)
 static void open_gate(struct exchange *e)
 {
     if (e->status >= 200 && e->status < 300) remember_model(e);
+    bound_learn(e);
     if (e->status < 400) keypool_gate(e->p->shared->pool, &e->lease, loop_now(e->p->loop));
     body_put(e->body); /* nothing is retried any more; curl holds its own reference until it was sent */
     e->body = NULL;
@@ -517,11 +522,13 @@ static void finish_collected(struct exchange *e, const struct call_end *end)
         return;
     }
     enum verdict v = verdict_of_answer(e->status, e->body_is_text, buf_str(&e->gate_bytes), &e->last_error);
+    if (bound_takes(e, v)) return;
     if (v != VERDICT_OK && verdict_kind(v) != KIND_FINAL) {
         attempt_failed(e, v);
         return;
     }
     if (v == VERDICT_OK) remember_model(e);
+    if (v == VERDICT_OK) bound_learn(e);
     answer_whole(e, v);
 }
 

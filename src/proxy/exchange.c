@@ -187,10 +187,25 @@ void exchange_on_head(struct proxy *p, struct conn *c, const struct head *h, con
     conn_read_body(c, (uint64_t)(route->upload ? p->conf->limits_max_upload : p->conf->limits_max_body));
 }
 
-static enum scan_result scan_body(struct exchange *e, struct str body)
+static enum scan_result scan_body(struct exchange *e, struct str body, struct scan_text texts[OWNED_TEXTS])
 {
-    struct scan_limits limits = {(unsigned)e->conf->limits_max_json_depth, (size_t)e->conf->limits_max_model_name};
-    if (e->route.kind != ROUTE_KIND_POOLED) return SCAN_OK;
+    struct scan_limits limits = {.max_depth = (unsigned)e->conf->limits_max_json_depth,
+                                 .max_model = (size_t)e->conf->limits_max_model_name};
+    owned_texts(texts);
+    if (owned_may_be(e->route.path)) {
+        limits.texts = texts;
+        limits.text_count = OWNED_TEXTS;
+    }
+    if (e->route.kind != ROUTE_KIND_POOLED) {
+        /* Passed on whatever it is; what it names is good to know. */
+        struct str type = head_value(conn_head(e->conn), "content-type");
+        if (!limits.texts || !body.n) return SCAN_OK;
+        if (type.n > 10 && str_ieq((struct str){type.p, 10}, STR("multipart/")))
+            scan_multipart(body, type, &limits, &e->scan);
+        else
+            scan_json(body, &limits, &e->scan);
+        return SCAN_OK;
+    }
     if (e->route.body == BODY_JSON) return scan_json(body, &limits, &e->scan);
     return scan_multipart(body, head_value(conn_head(e->conn), "content-type"), &limits, &e->scan);
 }
@@ -262,7 +277,8 @@ static bool splice_model(struct exchange *e)
 void exchange_on_body(struct exchange *e)
 {
     exchange_step(e, STEP_SCAN);
-    enum scan_result r = scan_body(e, conn_body(e->conn));
+    struct scan_text texts[OWNED_TEXTS];
+    enum scan_result r = scan_body(e, conn_body(e->conn), texts);
     if (r == SCAN_OK && e->route.kind == ROUTE_KIND_POOLED && !e->scan.has_model) r = SCAN_NO_MODEL;
     if (r != SCAN_OK) {
         answer_error(e, error_of_scan(r), scan_sentence(r), 0, END_CLIENT_ERROR);
@@ -271,6 +287,7 @@ void exchange_on_body(struct exchange *e)
     if (refuse_banned(e)) return;
     resolve_alias(e);
     if (e->asked && refuse_banned(e)) return;
+    if (!bound_prepare(e, texts)) return;
     e->body = conn_take_body(e->conn);
     e->bytes_up = e->body ? e->body->bytes.len : 0;
     if (!splice_model(e)) return;
@@ -363,6 +380,7 @@ static void acquire(struct exchange *e, struct pick *pick)
                            .worker = e->p->worker_id,
                            .exchange = e->id,
                            .now = loop_now(e->p->loop)};
+    bound_ask(e, &ask);
     if (acquire_apart(e, ask, pick)) return;
     keypool_acquire(e->p->shared->pool, &ask, pick);
     e->ticket = ask.ticket = 0;
@@ -393,12 +411,15 @@ void exchange_pick(struct exchange *e)
         return;
     }
     acquire(e, &pick);
+    while (pick.result != PICK_OK && bound_next(e)) acquire(e, &pick);
     if (pick.result == PICK_OK) {
         e->lease = pick.lease;
         e->trial = pick.lease.trial;
         note_tried(e, pick.lease.slot);
         if (e->part.of) note_tried(e->part.of, pick.lease.slot);
         attempt_start(e);
+    } else if (bound_asks_around(e)) {
+        bound_answer_unknown(e);
     } else if (pick.result == PICK_WAIT) {
         wait_for_key(e, &pick);
     } else if (pick.result == PICK_TRIED || last_try_says_more(e)) {
@@ -481,6 +502,7 @@ static void exchange_free(struct proxy *p, struct exchange *e)
     tap_free(&e->tap);
     if (e->filter) e->filter->ops->free(e->filter);
     free(e->try_list);
+    bound_free(e);
     free(e->route.path);
     free(e->asked);
     e->filter = NULL;

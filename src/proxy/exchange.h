@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/spares.h"
 #include "net/upstream.h"
+#include "proxy/bound.h"
 #include "proxy/filter.h"
 #include "proxy/proxy.h"
 #include "proxy/retry.h"
@@ -75,6 +76,7 @@ struct exchange {
 
     struct scan scan; /* its model: the one that serves */
     char *asked;      /* the client's name for it, when that is another one */
+    struct bound *bound; /* about something that one account owns; NULL: most are not */
     bool model_known;
     enum model_cost cost;     /* of the model, as known at the last try */
     bool cost_observed;       /* by traffic only */

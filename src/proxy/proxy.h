@@ -6,6 +6,7 @@
 #include "base/ring.h"
 #include "meter/record.h"
 #include "net/resolver.h"
+#include "pool/sticky.h"
 #include "proxy/clients.h"
 #include "proxy/local.h"
 #include "proxy/steps.h"
@@ -13,6 +14,7 @@
 /* What all workers share; each member looks after its own threads. */
 struct proxy_shared {
     struct keypool *pool;
+    struct sticky *sticky;       /* NULL: nothing is remembered */
     struct memory_budget budget; /* of request bodies */
     struct client_counts clients;
     const struct local_table *const *tables; /* of the routes we answer ourselves, in order */

@@ -15,7 +15,8 @@
 
 enum {
     DEPTH_CEILING = 4096, /* bits of the stack; max_depth is at most this */
-    NAME_RAW_MAX = 6 * 6, /* "stream" with every letter as \uXXXX */
+    NAME_MAX_LEN = 16,
+    NAME_RAW_MAX = 6 * NAME_MAX_LEN, /* every letter as \uXXXX */
 };
 
 struct scanner {
@@ -23,6 +24,8 @@ struct scanner {
     const unsigned char *begin;
     struct scan *out;
     size_t max_model;
+    struct scan_text *texts;
+    size_t text_count;
     unsigned depth, max_depth;
     bool has_stream;
     enum scan_result found; /* first finding that is no syntax error */
@@ -31,8 +34,8 @@ struct scanner {
     uint64_t stack[DEPTH_CEILING / 64];
 };
 
-/* Which top-level member a value belongs to. */
-enum member { MEMBER_OTHER, MEMBER_MODEL, MEMBER_STREAM };
+/* Which top-level member a value belongs to; MEMBER_TEXT + i: texts[i]. */
+enum member { MEMBER_OTHER, MEMBER_MODEL, MEMBER_STREAM, MEMBER_TEXT };
 
 static bool broken(struct scanner *s, enum scan_result r)
 {
@@ -94,14 +97,25 @@ static bool in_object(const struct scanner *s)
 
 /* --- the two members ------------------------------------------------------------------------------------------ */
 
-static enum member member_of(struct str raw)
+static unsigned member_of(const struct scanner *s, struct str raw)
 {
-    char name[NAME_RAW_MAX];
+    char text[NAME_MAX_LEN];
     if (raw.n > NAME_RAW_MAX) return MEMBER_OTHER;
-    int n = json_text_unescape(raw, name, sizeof(name));
-    if (n == 5 && memcmp(name, "model", 5) == 0) return MEMBER_MODEL;
-    if (n == 6 && memcmp(name, "stream", 6) == 0) return MEMBER_STREAM;
+    int n = json_text_unescape(raw, text, sizeof(text));
+    if (n < 0) return MEMBER_OTHER;
+    struct str name = {text, (size_t)n};
+    if (str_is(name, "model")) return MEMBER_MODEL;
+    if (str_is(name, "stream")) return MEMBER_STREAM;
+    for (size_t i = 0; i < s->text_count; i++)
+        if (str_is(name, s->texts[i].name)) return MEMBER_TEXT + (unsigned)i;
     return MEMBER_OTHER;
+}
+
+static void set_text(struct scan_text *t, struct str raw, bool is_text)
+{
+    int n = is_text ? json_text_unescape(raw, t->value, sizeof(t->value) - 1) : 0;
+    if (n > 0 && !scan_model_text_ok((struct str){t->value, (size_t)n})) n = 0;
+    t->value[MAX(n, 0)] = '\0';
 }
 
 static void set_model(struct scanner *s, struct str raw, const unsigned char *at)
@@ -118,7 +132,7 @@ static void set_model(struct scanner *s, struct str raw, const unsigned char *at
 
 /* A value of the top-level object was passed: [at, s->t.p), `raw` its inside when it is a string; for an object or an
  * array only its first byte is known yet. */
-static void take_member(struct scanner *s, enum member m, const unsigned char *at, struct str raw)
+static void take_member(struct scanner *s, unsigned m, const unsigned char *at, struct str raw)
 {
     if (m == MEMBER_MODEL) {
         if (s->out->has_model) finding(s, SCAN_DUPLICATE_KEY, at);
@@ -132,16 +146,18 @@ static void take_member(struct scanner *s, enum member m, const unsigned char *a
         if (*at != 't' && *at != 'f' && *at != 'n') finding(s, SCAN_BAD_STREAM, at);
         if (!s->has_stream) s->out->stream = *at == 't';
         s->has_stream = true;
+    } else {
+        set_text(&s->texts[m - MEMBER_TEXT], raw, *at == '"');
     }
 }
 
 /* "name" : with the blanks around; the value comes next. */
-static bool scan_name(struct scanner *s, enum member *m)
+static bool scan_name(struct scanner *s, unsigned *m)
 {
     struct str raw;
     if (json_text_peek(&s->t) != '"') return broken(s, SCAN_BAD_JSON);
     if (!json_text_string(&s->t, &raw)) return broken(s, SCAN_BAD_JSON);
-    *m = s->depth == 1 ? member_of(raw) : MEMBER_OTHER;
+    *m = s->depth == 1 ? member_of(s, raw) : MEMBER_OTHER;
     json_text_space(&s->t);
     if (json_text_peek(&s->t) != ':') return broken(s, SCAN_BAD_JSON);
     s->t.p++;
@@ -176,7 +192,7 @@ static bool scan_element(struct scanner *s, bool fresh, bool *opened)
     json_text_space(&s->t);
     bool object = in_object(s);
     if (fresh && json_text_peek(&s->t) == (object ? '}' : ']')) return true; /* after_value() closes it */
-    enum member m = MEMBER_OTHER;
+    unsigned m = MEMBER_OTHER;
     if (object && !scan_name(s, &m)) return false;
     const unsigned char *at = s->t.p;
     struct str raw = {"", 0};
@@ -222,6 +238,9 @@ enum scan_result scan_json(struct str body, const struct scan_limits *limits, st
     s.max_model = MIN(limits->max_model, sizeof(out->model) - 1);
     s.depth = 0;
     s.max_depth = MIN(limits->max_depth, (unsigned)DEPTH_CEILING);
+    s.texts = limits->texts;
+    s.text_count = limits->text_count;
+    for (size_t i = 0; i < s.text_count; i++) s.texts[i].value[0] = '\0';
     s.has_stream = false;
     s.found = s.broken = SCAN_OK;
     s.found_at = 0;

@@ -17,9 +17,18 @@ enum scan_result {
     SCAN_BAD_MULTIPART,
 };
 
+/* A top-level text member of a JSON body that the caller wants to know beside model and stream. */
+struct scan_text {
+    const char *name; /* at most 16 bytes */
+    char value[192];  /* unescaped; "" when absent, not a text, empty, too long or with control characters. Of several
+                         with this name the last counts, as it does for most parsers */
+};
+
 struct scan_limits {
     unsigned max_depth;
     size_t max_model; /* bytes after unescaping, at most 256 */
+    struct scan_text *texts;
+    size_t text_count;
 };
 
 struct scan {
