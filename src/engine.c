@@ -211,6 +211,7 @@ static bool restore(struct engine *g, struct buf *why)
         keypool_add(g->pool, &l.runtime_keys[i], now, id);
     }
     keypool_restore(g->pool, l.keys, l.key_count, l.cooldowns, l.cooldown_count, now, wall_now());
+    sticky_restore(g->shared.sticky, l.sticky, l.sticky_count, wall_now());
     for (size_t i = 0; i < l.ban_count; i++) map_put(&g->bans, str_of(l.bans[i]), g);
     state_loaded_free(&l);
     if (!booking_restore(g, why)) return false;
@@ -320,6 +321,7 @@ static bool boot(struct engine *g, struct buf *why)
     g->meter = meter_new(g->started);
     meter_set_day(g->meter, wall_day_cached(&g->day_cache, wall_now()));
     g->shared.pool = g->pool;
+    g->shared.sticky = sticky_new(STICKY_MAX);
     keypool_set_waker(g->pool, on_wake, g);
     client_counts_init(&g->shared.clients);
     g->shared.connect_failed = on_connect_failed;
@@ -395,6 +397,8 @@ static void free_all(struct engine *g)
     if (g->admin) admin_free(g->admin);
     if (g->control) control_free(g->control);
     if (g->meter) meter_free(g->meter);
+    sticky_free(g->shared.sticky);
+    free(g->sticky_unsaved);
     if (g->pool) {
         keypool_free(g->pool);
         client_counts_destroy(&g->shared.clients);

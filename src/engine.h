@@ -73,6 +73,9 @@ struct engine {
     uint64_t seen_generation, saved_generation;
     mono_t save_at;                      /* 0: nothing to save */
     struct day_cache day_cache, row_day; /* of now, of the newest row */
+    mono_t sticky_at;                    /* the next save of sticky ids may be */
+    struct sticky_row *sticky_unsaved;   /* taken from the map, not taken by the disk yet */
+    size_t sticky_unsaved_count;
     bool keys_dirty, bans_dirty;
     bool draining, stopping;
     mono_t drain_until;

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "booking.h"
 
-enum { TICK_MS = 50, SAVE_AFTER_MS = 500 };
+enum { TICK_MS = 50, SAVE_AFTER_MS = 500, STICKY_AT_ONCE = 1000 };
 
 void engine_drain_records(struct engine *g)
 {
@@ -62,6 +62,26 @@ static void save_pool(struct engine *g)
     }
 }
 
+/* What the map says is new, in pieces. False: nothing is left to save, or the disk takes no more now. */
+static bool save_some_sticky(struct engine *g)
+{
+    if (!g->sticky_unsaved) {
+        if (!sticky_has_changes(g->shared.sticky)) return false;
+        g->sticky_unsaved = xcalloc(STICKY_AT_ONCE, sizeof *g->sticky_unsaved);
+        g->sticky_unsaved_count = sticky_changes(g->shared.sticky, g->sticky_unsaved, STICKY_AT_ONCE);
+    }
+    if (!state_save_sticky(g->state, g->disk, g->sticky_unsaved, g->sticky_unsaved_count)) return false;
+    g->sticky_unsaved = NULL;
+    return true;
+}
+
+static void save_sticky(struct engine *g, mono_t now)
+{
+    if (now.ms < g->sticky_at.ms || (!g->sticky_unsaved && !sticky_has_changes(g->shared.sticky))) return;
+    save_some_sticky(g);
+    g->sticky_at = mono_add(now, SAVE_AFTER_MS);
+}
+
 static void save_what_changed(struct engine *g)
 {
     mono_t now = loop_now(g->loop);
@@ -69,6 +89,7 @@ static void save_what_changed(struct engine *g)
     if (g->save_at.ms && now.ms >= g->save_at.ms) save_pool(g);
     if (g->keys_dirty) save_keys(g);
     if (g->bans_dirty) save_bans(g);
+    save_sticky(g, now);
 }
 
 /* The database was damaged and a new one begun: it gets all that is known here. */
@@ -111,4 +132,6 @@ void engine_save_all(struct engine *g)
     if (keypool_generation(g->pool) != g->saved_generation) save_pool(g);
     if (g->keys_dirty) save_keys(g);
     if (g->bans_dirty) save_bans(g);
+    while (save_some_sticky(g)) {
+    }
 }

@@ -211,6 +211,14 @@ static void view_series(struct engine *g, struct snapshot *s)
     window_series(w, 60, true, s->tok_60s, RING_MINUTES);
 }
 
+static void view_jobs(struct engine *g, struct snapshot *s)
+{
+    s->jobs_known = sticky_count(g->shared.sticky);
+    size_t room = MIN(s->jobs_known + 8, (size_t)SNAP_JOBS_MAX);
+    s->jobs = xcalloc(room, sizeof *s->jobs);
+    s->job_count = sticky_recent(g->shared.sticky, s->time, s->jobs, room);
+}
+
 static void view_log(struct engine *g, struct snapshot *s)
 {
     s->log = xcalloc(g->log_count, sizeof *s->log);
@@ -282,6 +290,7 @@ static void publish(struct engine *g)
     s->clients = xcalloc(METER_CLIENTS_MAX + 1, sizeof *s->clients);
     s->client_count = meter_clients(g->meter, loop_now(g->loop), s->clients, METER_CLIENTS_MAX + 1);
     view_requests(g, s);
+    view_jobs(g, s);
     view_log(g, s);
     control_publish(g->control, s);
 }

@@ -33,6 +33,7 @@ void snapshot_put(struct snapshot *s)
     free(s->clients);
     free(s->cells);
     free(s->requests);
+    free(s->jobs);
     free(s->log);
     free(s);
 }
@@ -401,6 +402,23 @@ static void put_cells(const struct snapshot *s, struct json *j)
     json_array_end(j);
 }
 
+static void put_jobs(const struct snapshot *s, struct json *j)
+{
+    open_named(j, "jobs", json_array);
+    for (size_t i = 0; i < s->job_count; i++) {
+        const struct sticky_row *row = &s->jobs[i];
+        json_object(j);
+        json_put_str(j, "id", row->id);
+        json_put_str(j, "kind", sticky_kind_name(row->kind));
+        put_text(j, "account", row->owner.account);
+        put_text(j, "key", row->owner.key_id);
+        put_known(j, "age_s", seconds_since(s, row->made));
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_put_int(j, "jobs_known", (int64_t)s->jobs_known);
+}
+
 static void put_log(const struct snapshot *s, struct json *j)
 {
     open_named(j, "log", json_array);
@@ -469,6 +487,7 @@ void snapshot_json(const struct snapshot *s, struct buf *out)
     json_name(&j, "requests");
     snapshot_requests_json(s, &j);
     put_all_series(s, &j);
+    put_jobs(s, &j);
     put_log(s, &j);
     json_object_end(&j);
 }

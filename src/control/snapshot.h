@@ -8,8 +8,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "meter/meter.h"
+#include "pool/sticky.h"
 
-enum { SNAP_LIVE_MAX = 1000, SNAP_LOG_MAX = 500, SNAP_CELLS_MAX = 2000 };
+enum { SNAP_LIVE_MAX = 1000, SNAP_JOBS_MAX = 200, SNAP_LOG_MAX = 500, SNAP_CELLS_MAX = 2000 };
 
 struct snap_key {
     struct key_view view;
@@ -106,7 +107,9 @@ struct snapshot {
     size_t client_count;
     struct snap_request *requests; /* live ones newest first, then finished ones newest first */
     size_t request_count, live_count;
-    struct log_line *log; /* oldest first */
+    struct sticky_row *jobs;      /* what accounts own (video jobs, files, batches, voices): used last first */
+    size_t job_count, jobs_known; /* listed here; known in all */
+    struct log_line *log;         /* oldest first */
     size_t log_count;
     struct snap_progress progress;
     struct {                     /* of the disk thread; see also writes_dropped */

@@ -197,13 +197,9 @@ static enum scan_result scan_body(struct exchange *e, struct str body, struct sc
         limits.text_count = OWNED_TEXTS;
     }
     if (e->route.kind != ROUTE_KIND_POOLED) {
-        /* Passed on whatever it is; what it names is good to know. */
-        struct str type = head_value(conn_head(e->conn), "content-type");
-        if (!limits.texts || !body.n) return SCAN_OK;
-        if (type.n > 10 && str_ieq((struct str){type.p, 10}, STR("multipart/")))
-            scan_multipart(body, type, &limits, &e->scan);
-        else
-            scan_json(body, &limits, &e->scan);
+        /* Passed on whatever it is, with any model; what it names is good to know. */
+        if (limits.texts && body.n) scan_json(body, &limits, &e->scan);
+        e->scan = (struct scan){.has_model = false};
         return SCAN_OK;
     }
     if (e->route.body == BODY_JSON) return scan_json(body, &limits, &e->scan);

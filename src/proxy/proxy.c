@@ -90,6 +90,7 @@ static void on_head(void *arg, struct conn *c, const struct head *h)
     }
     switch (route_find(h, &route, &allow)) {
     case ROUTE_NOT_FOUND: not_found(c, route.dialect); return;
+    case ROUTE_NOT_OFFERED: answer_plain_error(c, route.dialect, ERR_not_found, allow, ""); return;
     case ROUTE_BAD_METHOD: bad_method(c, route.dialect, allow); return;
     case ROUTE_FOUND: break;
     }

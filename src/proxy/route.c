@@ -29,6 +29,25 @@ static const struct row rows[] = {
     {NULL, "/audio/voice", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, false, true},
 };
 
+/* What clients of OpenAI ask for and the platform does not have: told here, before a key is used. Also what is below.
+ */
+static const struct {
+    const char *path, *instead;
+} not_offered[] = {
+    {"/responses",
+     "the platform has no Responses API: use POST /v1/chat/completions (Codex CLI speaks nothing else; put a "
+     "converter such as CC Switch in between)"},
+    {"/realtime", "the platform has no realtime API: use POST /v1/chat/completions with stream: true, and "
+                  "/v1/audio/transcriptions and /v1/audio/speech for sound"},
+    {"/moderations", "the platform has no moderation endpoint: ask a chat model with POST /v1/chat/completions"},
+    {"/images/edits",
+     "the platform has no /v1/images/edits: use POST /v1/images/generations with an editing model such as "
+     "Qwen/Qwen-Image-Edit-2509 and the picture in `image`, as a URL or a data: URI"},
+    {"/images/variations",
+     "the platform has no /v1/images/variations: use POST /v1/images/generations with a model that "
+     "takes a picture in `image`, as a URL or a data: URI"},
+};
+
 static bool path_char_ok(char c)
 {
     return ascii_alnum(c) || (c && memchr("-._~!$&'()*+,;=:@/", c, 19));
@@ -128,6 +147,13 @@ static void fill(struct route *out, const struct row *r, const char *path)
     str_copy(out->path, sizeof out->path, str_of(path + 1));
 }
 
+static const char *what_instead(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(not_offered); i++)
+        if (strcmp(path, not_offered[i].path) == 0 || under(path, not_offered[i].path)) return not_offered[i].instead;
+    return NULL;
+}
+
 enum route_result route_find(const struct head *h, struct route *out, const char **allow)
 {
     static const struct row forward = {NULL, "", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true};
@@ -142,6 +168,8 @@ enum route_result route_find(const struct head *h, struct route *out, const char
     if (!route_path(asked, false, whole, sizeof whole)) return ROUTE_NOT_FOUND;
     const char *path = without_v1(whole);
     if (escaped && !under(path, "/models")) return ROUTE_NOT_FOUND;
+    *allow = what_instead(path);
+    if (*allow) return ROUTE_NOT_OFFERED;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct row *r = &rows[i];
         if (strcmp(path, r->path) != 0 && !(r->prefix && under(path, r->path))) continue;

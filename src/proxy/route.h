@@ -25,10 +25,11 @@ struct route {
 enum route_result {
     ROUTE_FOUND,
     ROUTE_NOT_FOUND,
-    ROUTE_BAD_METHOD, /* `allow` says which would do */
+    ROUTE_BAD_METHOD,  /* `allow` says which would do */
+    ROUTE_NOT_OFFERED, /* OpenAI has it, the platform has not; `allow` is a sentence that says what to use instead */
 };
 
-/* `allow`: text for the Allow header, when ROUTE_BAD_METHOD. */
+/* `allow`: text for the Allow header when ROUTE_BAD_METHOD, a sentence when ROUTE_NOT_OFFERED. */
 enum route_result route_find(const struct head *h, struct route *out, const char **allow);
 /* The normalised path alone, with its leading slash ("/v1/models" -> "/models" when strip_v1). False: too long or with
  * dot segments or characters that have no place in it. */

@@ -18,6 +18,7 @@ void slice_text(struct str value, char *out, size_t size)
     if (value.n < 2 || value.p[0] != '"') return;
     int n = json_text_unescape((struct str){value.p + 1, value.n - 2}, out, size - 1);
     out[MAX(n, 0)] = '\0';
+    if (n > 0 && memchr(out, '\0', (size_t)n)) out[0] = '\0';
 }
 
 int64_t slice_int(struct str value, int64_t otherwise)

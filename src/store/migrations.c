@@ -29,6 +29,11 @@ const char *const statedb_steps[] = {
     " cost INT NOT NULL, cost_unknown INT NOT NULL, PRIMARY KEY(day, model, key_id, client)) WITHOUT ROWID;"
     "CREATE TABLE slice(at INT NOT NULL, kind INT NOT NULL, name TEXT NOT NULL, requests INT NOT NULL,"
     " tokens INT NOT NULL, cost INT NOT NULL, PRIMARY KEY(at, kind, name)) WITHOUT ROWID;",
+
+    /* 3: which account owns what the platform made for it (pool/sticky.h). `kind` is enum sticky_kind, `made` Unix ms.
+     */
+    "CREATE TABLE sticky(kind INT NOT NULL, id TEXT NOT NULL, key_id TEXT NOT NULL, account TEXT NOT NULL,"
+    " made INT NOT NULL, PRIMARY KEY(kind, id)) WITHOUT ROWID;",
 };
 
 const int statedb_schema = (int)ARRAY_LEN(statedb_steps);

@@ -248,6 +248,7 @@ void state_loaded_free(struct state_loaded *l)
     keys_free(l->runtime_keys, l->runtime_count);
     for (size_t i = 0; i < l->ban_count; i++) free(l->bans[i]);
     free(l->bans);
+    free(l->sticky);
     *l = (struct state_loaded){0};
 }
 
@@ -302,9 +303,12 @@ struct save_job {
     struct state *state;
     struct disk *disk;
     bool (*save)(struct save_job *j, struct buf *why);
+    bool adds; /* to what earlier jobs saved, instead of taking its place */
     struct key_saved *keys;
     struct cooldown_saved *cooldowns;
     size_t key_count, cooldown_count;
+    struct sticky_row *sticky;
+    size_t sticky_count;
     char **models;
     size_t model_count;
     char *name, *value, *secret_text;
@@ -317,6 +321,7 @@ static void save_job_free(struct save_job *j)
     free(j->models);
     free(j->keys);
     free(j->cooldowns);
+    free(j->sticky);
     free(j->name);
     free(j->value);
     free_secret(j->secret_text);
@@ -325,7 +330,7 @@ static void save_job_free(struct save_job *j)
 
 static bool is_same_thing(const struct save_job *a, const struct save_job *b)
 {
-    return a->save == b->save && (!a->name || strcmp(a->name, b->name) == 0);
+    return !a->adds && a->save == b->save && (!a->name || strcmp(a->name, b->name) == 0);
 }
 
 static void drop_older(struct save_job *j)
@@ -431,6 +436,23 @@ bool state_save_bans(struct state *s, struct disk *d, char **models, size_t coun
     for (size_t i = 0; i < count; i++) j->models[i] = xstrdup(models[i]);
     j->model_count = count;
     return post_or_free(j);
+}
+
+static bool save_sticky(struct save_job *j, struct buf *why)
+{
+    return statedb_save_sticky(j->state->db, j->sticky, j->sticky_count, wall_now(), why);
+}
+
+bool state_save_sticky(struct state *s, struct disk *d, struct sticky_row *rows, size_t count)
+{
+    struct save_job *j = save_job_new(s, d, save_sticky);
+    j->adds = true;
+    j->sticky = rows;
+    j->sticky_count = count;
+    if (disk_post(d, &j->job)) return true;
+    j->sticky = NULL;
+    save_job_free(j);
+    return false;
 }
 
 static bool save_setting(struct save_job *j, struct buf *why)

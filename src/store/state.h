@@ -6,6 +6,7 @@
 #define SFPROXY_STORE_STATE_H
 
 #include "pool/keypool.h"
+#include "pool/sticky.h"
 #include "store/disk.h"
 
 struct state;
@@ -25,6 +26,8 @@ struct state_loaded {
     size_t runtime_count;
     char **bans; /* models banned by hand */
     size_t ban_count;
+    struct sticky_row *sticky; /* oldest first */
+    size_t sticky_count;
 };
 bool state_load(struct state *s, struct state_loaded *out, struct buf *why);
 void state_loaded_free(struct state_loaded *l);
@@ -48,6 +51,8 @@ bool state_save_pool(struct state *s, struct disk *d, struct key_saved *keys, si
 /* The `keys` file, whole (ownership of a malloc'ed text passes; wiped). */
 bool state_save_keys(struct state *s, struct disk *d, char *text);
 bool state_save_bans(struct state *s, struct disk *d, char **models, size_t count); /* copies */
+/* Rows to be added, replaced or deleted, as sticky_changes() gave them (ownership passes only when it returns true). */
+bool state_save_sticky(struct state *s, struct disk *d, struct sticky_row *rows, size_t count);
 bool state_save_setting(struct state *s, struct disk *d, const char *name, const char *value);
 
 #endif

@@ -29,6 +29,8 @@ bool statedb_load_settings(struct statedb *db, struct map *settings, struct buf 
 bool statedb_save_pool(struct statedb *db, const struct key_saved *keys, size_t key_count,
                        const struct cooldown_saved *cooldowns, size_t cooldown_count, wall_t now, struct buf *why);
 bool statedb_save_bans(struct statedb *db, char *const *models, size_t count, struct buf *why);
+/* Adds, replaces, deletes; drops what is too old or too much. */
+bool statedb_save_sticky(struct statedb *db, const struct sticky_row *rows, size_t count, wall_t now, struct buf *why);
 bool statedb_save_setting(struct statedb *db, const char *name, const char *value, struct buf *why);
 
 #endif

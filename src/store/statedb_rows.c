@@ -63,10 +63,30 @@ static bool load_bans(struct statedb *db, struct state_loaded *out, struct buf *
     return query_end(&q, "read bans from", why);
 }
 
+static bool load_sticky(struct statedb *db, struct state_loaded *out, struct buf *why)
+{
+    struct query q = query_begin(db, "SELECT kind, id, key_id, account, made FROM sticky ORDER BY made");
+    size_t room = 0;
+    while (out->sticky_count < ROWS_MAX && next_row(&q)) {
+        if (out->sticky_count == room) {
+            room = room ? 2 * room : 64;
+            out->sticky = xrealloc(out->sticky, room, sizeof *out->sticky);
+        }
+        struct sticky_row *r = &out->sticky[out->sticky_count++];
+        *r = (struct sticky_row){.kind = (enum sticky_kind)read_in_range(&q, STICKY_KINDS)};
+        read_text(&q, r->id, sizeof r->id);
+        read_text(&q, r->owner.key_id, sizeof r->owner.key_id);
+        read_text(&q, r->owner.account, sizeof r->owner.account);
+        r->made.ms = read_int(&q);
+    }
+    return query_end(&q, "read sticky ids from", why);
+}
+
 bool statedb_load(struct statedb *db, struct state_loaded *out, struct buf *why)
 {
     if (!db->handle) return true; /* never written: there is nothing to load */
-    return load_keys(db, out, why) && load_cooldowns(db, out, why) && load_bans(db, out, why);
+    return load_keys(db, out, why) && load_cooldowns(db, out, why) && load_bans(db, out, why) &&
+           load_sticky(db, out, why);
 }
 
 bool statedb_load_settings(struct statedb *db, struct map *settings, struct buf *why)
@@ -162,6 +182,59 @@ bool statedb_save_bans(struct statedb *db, char *const *models, size_t count, st
         run(&put);
     }
     ok = query_end(&put, "write bans to", ok ? why : NULL) && ok;
+    return end(db, ok, why);
+}
+
+static bool put_sticky(struct statedb *db, const struct sticky_row *rows, size_t count, struct buf *why)
+{
+    struct query put =
+        query_begin(db, "INSERT OR REPLACE INTO sticky(kind, id, key_id, account, made) VALUES(?1,?2,?3,?4,?5)");
+    for (size_t i = 0; i < count && put.ok; i++) {
+        if (rows[i].gone) continue;
+        bind_int(&put, rows[i].kind);
+        bind_text(&put, rows[i].id);
+        bind_text(&put, rows[i].owner.key_id);
+        bind_text(&put, rows[i].owner.account);
+        bind_int(&put, rows[i].made.ms);
+        run(&put);
+    }
+    return query_end(&put, "write sticky ids to", why);
+}
+
+static bool drop_sticky(struct statedb *db, const struct sticky_row *rows, size_t count, struct buf *why)
+{
+    struct query drop = query_begin(db, "DELETE FROM sticky WHERE kind = ?1 AND id = ?2");
+    for (size_t i = 0; i < count && drop.ok; i++) {
+        if (!rows[i].gone) continue;
+        bind_int(&drop, rows[i].kind);
+        bind_text(&drop, rows[i].id);
+        run(&drop);
+    }
+    return query_end(&drop, "write sticky ids to", why);
+}
+
+/* Those whose time is over, and the oldest beyond what memory would hold. */
+static bool trim_sticky(struct statedb *db, wall_t now, struct buf *why)
+{
+    struct query old = query_begin(db, "DELETE FROM sticky WHERE kind = ?1 AND made <= ?2");
+    for (int kind = 0; kind < STICKY_KINDS && old.ok; kind++) {
+        int64_t life = sticky_lifetime_ms((enum sticky_kind)kind);
+        if (!life) continue;
+        bind_int(&old, kind);
+        bind_int(&old, now.ms - life);
+        run(&old);
+    }
+    return query_end(&old, "write sticky ids to", why) &&
+           run_with_time(db,
+                         "DELETE FROM sticky WHERE (kind, id) IN (SELECT kind, id FROM sticky ORDER BY made LIMIT"
+                         " max(0, (SELECT count(*) FROM sticky) - ?1))",
+                         STICKY_MAX, why);
+}
+
+bool statedb_save_sticky(struct statedb *db, const struct sticky_row *rows, size_t count, wall_t now, struct buf *why)
+{
+    if (!begin(db, why)) return false;
+    bool ok = put_sticky(db, rows, count, why) && drop_sticky(db, rows, count, why) && trim_sticky(db, now, why);
     return end(db, ok, why);
 }
 

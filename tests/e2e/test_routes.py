@@ -397,7 +397,7 @@ def test_head_of_an_unknown_path(proxy, standin):
 
 
 def test_an_error_of_an_unknown_path_is_passed_on_as_it_is(proxy, standin):
-    status, head, body = proxy.request("GET", "/v1/responses")
+    status, head, body = proxy.request("GET", "/v1/unheard/of")
     assert (status, body) == (404, b"404 page not found") and head["content-type"].startswith("text/plain")
     standin.rules({"match": {"path": "/v1/odd"}, "act": {"preset": "500_text"}})
     answer = proxy.request("GET", "/v1/odd")
@@ -454,3 +454,16 @@ def test_base_url_with_v1(start, standin):
     p = start([key("k")], upstream=standin.url + "/v1/")
     assert p.chat()[0] == 200
     assert standin.requests()[0]["path"] == "/v1/chat/completions"
+
+
+# --- what the platform does not have ---
+@pytest.mark.parametrize("path, instead", [
+    ("/v1/responses", "/v1/chat/completions"), ("/responses/resp_1", "/v1/chat/completions"),
+    ("/v1/v1/realtime", "/v1/audio/transcriptions"), ("/v1/moderations", "/v1/chat/completions"),
+    ("/v1/images/edits", "/v1/images/generations"), ("/v1/images/variations", "/v1/images/generations")])
+def test_what_the_platform_does_not_have_is_told(proxy, untouched, path, instead):
+    for method in ("GET", "POST"):
+        answer = proxy.request(method, path, {"model": MODEL} if method == "POST" else None)
+        assert answer[0] == 404 and error(answer)["code"] == "not_found" and answer[1]["x-should-retry"] == "false"
+        assert error(answer)["message"].startswith("the platform has no ") and instead in error(answer)["message"]
+    untouched(proxy)

@@ -6,13 +6,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct scan_limits limits = {.max_depth = 64, .max_model = 256};
+static struct scan_text texts[] = {{.name = "uri"}, {.name = "input_file_id"}};
+static const struct scan_limits limits = {.max_depth = 64, .max_model = 256, .texts = texts, .text_count = 2};
 
 static void check_json(struct str body)
 {
     struct scan a, b;
     struct buf text = BUF_INIT(1 << 22);
     enum scan_result r = scan_json(body, &limits, &a);
+    BUG_ON(strlen(texts[0].value) >= sizeof texts[0].value || !memchr(texts[1].value, 0, sizeof texts[1].value));
     BUG_ON(a.model_len != strlen(a.model) || a.model_at + a.model_size > body.n || a.error_at > body.n);
     BUG_ON(r == SCAN_OK && (!a.has_model || body.p[a.model_at] != '"' || body.p[a.model_at + a.model_size - 1] != '"'));
     buf_puts(&text, " \n");

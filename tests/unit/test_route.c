@@ -58,8 +58,7 @@ static void test_forwarded(void **state)
     static const struct {
         const char *path, *normal;
         bool upload;
-    } rows[] = {{"/v1/video/submit", "video/submit", false},
-                {"/video/status", "video/status", false},
+    } rows[] = {{"/video/status", "video/status", false},
                 {"/files", "files", true},
                 {"/v1/files/file-1/content", "files/file-1/content", true},
                 {"/batches/batch_1/cancel", "batches/batch_1/cancel", false},
@@ -85,6 +84,24 @@ static void test_forwarded(void **state)
     assert_int_equal(find("POST", "/v1/messages/count_tokens", &r, &allow), ROUTE_FOUND);
     assert_int_equal(r.kind, ROUTE_KIND_FORWARD);
     assert_int_equal(r.dialect, DIALECT_ANTHROPIC);
+}
+
+static void test_not_offered(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/v1/responses",         "/responses",        "/v1/v1/responses/r/cancel",
+                                        "/v1/realtime",          "//v1//moderations", "/images/edits",
+                                        "/v1/images/variations/"};
+    struct route r;
+    const char *allow;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        assert_int_equal(find("POST", paths[i], &r, &allow), ROUTE_NOT_OFFERED);
+        assert_non_null(strstr(allow, "/v1/chat/completions") ? allow : strstr(allow, "/v1/images/generations"));
+    }
+    assert_int_equal(find("POST", "/v1/responsesx", &r, &allow), ROUTE_FOUND);
+    assert_int_equal(find("POST", "/v1/video/submit", &r, &allow), ROUTE_FOUND);
+    assert_int_equal(r.kind, ROUTE_KIND_POOLED);
+    assert_int_equal(find("GET", "/v1/video/submit", &r, &allow), ROUTE_BAD_METHOD);
 }
 
 static void test_own(void **state)
@@ -187,8 +204,9 @@ static void test_path_alone(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pooled),     cmocka_unit_test(test_forwarded),
-                                       cmocka_unit_test(test_own),        cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_long_paths), cmocka_unit_test(test_path_alone)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pooled),      cmocka_unit_test(test_forwarded),
+                                       cmocka_unit_test(test_not_offered), cmocka_unit_test(test_own),
+                                       cmocka_unit_test(test_refused),     cmocka_unit_test(test_long_paths),
+                                       cmocka_unit_test(test_path_alone)};
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

@@ -610,6 +610,49 @@ static void test_multipart_sizes(void **state)
     buf_free(&type);
 }
 
+static void test_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *uri, *voice;
+    } cases[] = {
+        {"{\"model\":\"m\",\"uri\":\"a\",\"voice\":\"b\"}", "a", "b"},
+        {"{\"uri\":\"a\"}", "a", ""},
+        {"{}", "", ""},
+        {"{\"\\u0075r\\u0069\":\"\\u4f60\\/\"}", "\xe4\xbd\xa0/", ""},
+        {"{\"uri\":\"a\",\"uri\":\"b\"}", "b", ""}, /* the last one counts, whatever it is */
+        {"{\"uri\":\"a\",\"uri\":7}", "", ""},
+        {"{\"uri\":{\"uri\":\"x\"},\"voice\":[\"y\"]}", "", ""},
+        {"{\"x\":{\"uri\":\"a\"},\"URI\":\"b\",\"uri \":\"c\"}", "", ""},
+        {"{\"uri\":\"\",\"voice\":null}", "", ""},
+        {"{\"uri\":\"a\\u0000b\",\"voice\":\"a\\nb\"}", "", ""},
+        {"{\"uri\":\"\\ud800\"}", "", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scan_text texts[] = {{.name = "uri", .value = "old"}, {.name = "voice", .value = "old"}};
+        struct scan_limits with = {.max_depth = 512, .max_model = 256, .texts = texts, .text_count = 2};
+        struct scan s;
+        enum scan_result r = scan_json(str_of(cases[i].body), &with, &s);
+        assert_true(r == SCAN_OK || r == SCAN_NO_MODEL);
+        assert_string_equal(texts[0].value, cases[i].uri);
+        assert_string_equal(texts[1].value, cases[i].voice);
+    }
+}
+
+static void test_text_length(void **state)
+{
+    (void)state;
+    struct scan_text text = {.name = "uri"};
+    struct scan_limits with = {.max_depth = 512, .max_model = 256, .texts = &text, .text_count = 1};
+    struct scan s;
+    char body[300];
+    for (int n = 190; n <= 193; n++) {
+        int len = snprintf(body, sizeof body, "{\"uri\":\"%0*d\"}", n, 0);
+        scan_json((struct str){body, (size_t)len}, &with, &s);
+        assert_int_equal(strlen(text.value), n <= 191 ? n : 0);
+    }
+}
+
 static void test_sentences(void **state)
 {
     (void)state;
@@ -627,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_depth),           cmocka_unit_test(test_string_blocks),
         cmocka_unit_test(test_big_body),        cmocka_unit_test(test_multipart),
         cmocka_unit_test(test_multipart_sizes), cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_texts),           cmocka_unit_test(test_text_length),
     };
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
 }

@@ -609,10 +609,39 @@ static int remove_base(void **state)
     return system(command);
 }
 
+static void sticky_rows_come_and_go(void **state)
+{
+    (void)state;
+    struct state *s = open_or_fail();
+    struct disk *d = disk();
+    int64_t now = wall_now().ms;
+    struct sticky_row all[] = {{.kind = STICKY_FILE, .id = "f'1", .owner = {"11111111", "A"}, .made = {now - 2}},
+                               {.kind = STICKY_VOICE, .id = "v", .owner = {"22222222", ""}, .made = {now - 1}},
+                               {.kind = STICKY_VIDEO, .id = "old", .made = {now - 3 * 3600000}},
+                               {.kind = STICKY_FILE, .id = "f'1", .gone = true}};
+    for (size_t i = 0; i < 2; i++) {
+        struct sticky_row *rows = xcalloc(3, sizeof *rows);
+        memcpy(rows, i ? &all[3] : all, (i ? 1 : 3) * sizeof *rows);
+        assert_true(state_save_sticky(s, d, rows, i ? 1 : 3));
+        assert_true(disk_free(d, 5000));
+        struct state_loaded l = load(s);
+        assert_int_equal(l.sticky_count, i ? 1 : 2);
+        assert_string_equal(l.sticky[0].id, i ? "v" : "f'1");
+        assert_string_equal(l.sticky[0].owner.key_id, i ? "22222222" : "11111111");
+        assert_string_equal(l.sticky[0].owner.account, i ? "" : "A");
+        assert_int_equal(l.sticky[0].made.ms, i ? now - 1 : now - 2);
+        state_loaded_free(&l);
+        d = disk();
+    }
+    assert_true(disk_free(d, 5000));
+    state_close(s);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(sticky_rows_come_and_go),
         T(everything_comes_back),
         T(keys_that_are_gone_stay_thirty_days),
         T(modes_do_not_depend_on_the_umask),

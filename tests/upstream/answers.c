@@ -61,6 +61,7 @@ static const struct route {
     {"POST", "/v1/files", file_upload, 0},
     {"GET", "/v1/files", file_list, 0},
     {"GET", "/v1/files/", file_get, 0},
+    {"DELETE", "/v1/files/", file_delete, 0},
     {"POST", "/v1/batches", batch_create, 0},
     {"GET", "/v1/batches", batch_list, 0},
     {"POST", "/v1/batches/", batch_cancel, 0},

@@ -29,7 +29,7 @@ handler endpoint_images, endpoint_transcriptions, endpoint_speech, endpoint_mode
 
 /* owned.c: what belongs to an account. */
 handler video_submit, video_status, voice_upload, voice_list, voice_delete;
-handler file_upload, file_list, file_get, batch_create, batch_list, batch_get, batch_cancel;
+handler file_upload, file_list, file_get, file_delete, batch_create, batch_list, batch_get, batch_cancel;
 /* Whether this voice uri may be used by the account. */
 bool voice_usable(const char *uri, const struct account *a);
 void owned_reset(void);

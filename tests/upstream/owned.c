@@ -41,9 +41,8 @@ static struct thing *make(struct call *call, enum sort sort)
     struct thing *t = xalloc(sizeof *t);
     t->sort = sort;
     t->account = call->c->ex.key->account;
-    t->created = call->c->ex.created;
+    t->created = call->c->ex.created + (long)++serial; /* no two in one second: lists have an order */
     t->next = things;
-    serial++;
     return things = t;
 }
 
@@ -144,6 +143,14 @@ void voice_list(struct call *call)
     buf_puts(b, "]}");
 }
 
+static void forget(struct thing *t)
+{
+    struct thing **at = &things;
+    while (*at != t) at = &(*at)->next;
+    *at = t->next;
+    free(t);
+}
+
 void voice_delete(struct call *call)
 {
     cJSON *j = api_json(call);
@@ -154,10 +161,7 @@ void voice_delete(struct call *call)
         not_found(call, 400, "voice");
         return;
     }
-    struct thing **at = &things;
-    while (*at != t) at = &(*at)->next;
-    *at = t->next;
-    free(t);
+    forget(t);
     call->c->ex.type = "text/plain; charset=utf-8";
 }
 
@@ -210,16 +214,34 @@ void file_list(struct call *call)
     buf_puts(b, "]}}");
 }
 
+/* "<id>" or "<id>/content". */
 void file_get(struct call *call)
+{
+    size_t n = strcspn(call->rest, "/");
+    struct thing *t = find(call, FILE_, call->rest, n);
+    if (!t) {
+        not_found(call, 404, "file");
+        return;
+    }
+    if (strcmp(call->rest + n, "/content") == 0) {
+        call->c->ex.type = "application/octet-stream";
+        buf_printf(&call->c->ex.body, "content of %s\n", t->id);
+        return;
+    }
+    buf_puts(&call->c->ex.body, "{\"code\":20000,\"message\":\"Ok\",\"status\":true,\"data\":");
+    file_json(&call->c->ex.body, t);
+    buf_putc(&call->c->ex.body, '}');
+}
+
+void file_delete(struct call *call)
 {
     struct thing *t = find(call, FILE_, call->rest, strlen(call->rest));
     if (!t) {
         not_found(call, 404, "file");
         return;
     }
-    buf_puts(&call->c->ex.body, "{\"code\":20000,\"message\":\"Ok\",\"status\":true,\"data\":");
-    file_json(&call->c->ex.body, t);
-    buf_putc(&call->c->ex.body, '}');
+    buf_printf(&call->c->ex.body, "{\"id\":\"%s\",\"object\":\"file\",\"deleted\":true}", t->id);
+    forget(t);
 }
 
 static void batch_json(struct buf *b, const struct thing *t)
@@ -231,9 +253,9 @@ static void batch_json(struct buf *b, const struct thing *t)
                t->id);
     buf_json_s(b, t->name);
     buf_printf(b,
-               ",\"completion_window\":\"24h\",\"status\":\"%s\",\"output_file_id\":%s,\"error_file_id\":null,"
+               ",\"completion_window\":\"24h\",\"status\":\"%s\",\"output_file_id\":%s%s%s,\"error_file_id\":null,"
                "\"created_at\":%ld,\"request_counts\":{\"total\":2,\"completed\":%d,\"failed\":0},\"metadata\":null}",
-               t->state, done ? "\"file-output\"" : "null", t->created, done ? 2 : 0);
+               t->state, done ? "\"" : "", done ? t->text : "null", done ? "\"" : "", t->created, done ? 2 : 0);
 }
 
 void batch_create(struct call *call)
@@ -257,9 +279,18 @@ void batch_list(struct call *call)
     struct buf *b = &call->c->ex.body;
     long limit = http_query_long(call->c->rq.query, "limit", 20), n = 0;
     const char *first = NULL, *last = NULL;
+    char after[64] = "";
+    bool more = false;
+    http_query(call->c->rq.query, "after", after, sizeof after);
     buf_puts(b, "{\"object\":\"list\",\"data\":[");
-    for (struct thing *t = things; t && n < limit; t = t->next) {
+    for (struct thing *t = things; t; t = t->next) {
         if (t->sort != BATCH || t->account != call->c->ex.key->account) continue;
+        if (after[0]) {
+            if (strcmp(t->id, after) == 0) after[0] = 0;
+            continue;
+        }
+        more = n >= limit;
+        if (more) break;
         if (n++) buf_putc(b, ',');
         batch_json(b, t);
         if (!first) first = t->id;
@@ -269,7 +300,7 @@ void batch_list(struct call *call)
     buf_json_s(b, first);
     buf_puts(b, ",\"last_id\":");
     buf_json_s(b, last);
-    buf_puts(b, ",\"has_more\":false}");
+    buf_printf(b, ",\"has_more\":%s}", more ? "true" : "false");
 }
 
 void batch_get(struct call *call)
@@ -280,7 +311,13 @@ void batch_get(struct call *call)
         return;
     }
     batch_json(&call->c->ex.body, t);
-    if (strcmp(t->state, "in_progress") == 0) snprintf(t->state, sizeof t->state, "completed");
+    if (strcmp(t->state, "in_progress") == 0) {
+        struct thing *output = make(call, FILE_);
+        snprintf(output->id, sizeof output->id, "file-%010llx", (unsigned long long)serial);
+        snprintf(output->name, sizeof output->name, "output.jsonl");
+        snprintf(t->text, sizeof t->text, "%.60s", output->id);
+        snprintf(t->state, sizeof t->state, "completed");
+    }
     if (strcmp(t->state, "in_queue") == 0) snprintf(t->state, sizeof t->state, "in_progress");
 }
 

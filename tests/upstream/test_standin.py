@@ -368,10 +368,25 @@ def test_files_and_batches_belong_to_an_account(up):
     assert up.call("GET", "/v1/batches/" + b["id"], key="sk-b").status == 404
     seen = [up.call("GET", "/v1/batches/" + b["id"], key="sk-a2").json()["status"] for _ in range(3)]
     assert seen == ["in_queue", "in_progress", "completed"]
+    made = up.call("GET", "/v1/batches/" + b["id"], key="sk-a").json()["output_file_id"]
     assert len(up.call("GET", "/v1/batches?limit=1", key="sk-a").json()["data"]) == 1
     assert up.call("GET", "/v1/batches", key="sk-b").json()["data"] == []
     assert up.call("POST", f"/v1/batches/{b['id']}/cancel", key="sk-a").json()["status"] == "cancelling"
-    assert len(up.call("GET", "/v1/files", key="sk-a2").json()["data"]["data"]) == 1
+    output, mine = up.call("GET", "/v1/files", key="sk-a2").json()["data"]["data"]
+    assert mine["id"] == f["id"] and output["id"] == made and output["createdAt"] > mine["createdAt"]
+    assert up.call("GET", f"/v1/files/{output['id']}/content", key="sk-a").body == f"content of {output['id']}\n".encode()
+    assert up.call("DELETE", "/v1/files/" + f["id"], key="sk-b").status == 404
+    assert up.call("DELETE", "/v1/files/" + f["id"], key="sk-a").json()["deleted"] is True
+
+
+def test_batches_in_pages(up):
+    body, headers = multipart(purpose="batch", file=(b"{}\n", "x.jsonl"))
+    file = up.call("POST", "/v1/files", body, "sk-a", headers).json()["data"]["id"]
+    made = [up.call("POST", "/v1/batches", {"input_file_id": file}, "sk-a").json()["id"] for _ in range(3)]
+    page = up.call("GET", "/v1/batches?limit=2", key="sk-a").json()
+    assert [b["id"] for b in page["data"]] == made[:0:-1] and page["has_more"] is True
+    page = up.call("GET", f"/v1/batches?limit=2&after={page['last_id']}", key="sk-a").json()
+    assert [b["id"] for b in page["data"]] == made[:1] and page["has_more"] is False
 
 
 def test_messages(up):
