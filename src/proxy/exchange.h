@@ -74,8 +74,8 @@ struct exchange {
     bool admitted;
     bool client_counted; /* against limits.max_requests_per_client */
 
-    struct scan scan; /* its model: the one that serves */
-    char *asked;      /* the client's name for it, when that is another one */
+    struct scan scan;    /* its model: the one that serves */
+    char *asked;         /* the client's name for it, when that is another one */
     struct bound *bound; /* about something that one account owns; NULL: most are not */
     bool model_known;
     enum model_cost cost;     /* of the model, as known at the last try */
