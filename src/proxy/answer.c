@@ -95,6 +95,22 @@ void answer_error(struct exchange *e, enum error_code code, const char *message,
     buf_free(&body);
 }
 
+void answer_json(struct exchange *e, struct str extra, struct str json)
+{
+    struct buf headers = BUF_INIT(16384);
+    buf_puts(&headers, "Content-Type: application/json\r\n");
+    answer_common_headers(&headers, e);
+    buf_add_str(&headers, extra);
+    e->client_status = 200;
+    e->bytes_down = json.n;
+    e->first_byte_us = mono_us();
+    struct conn *c = e->conn;
+    e->conn = NULL;
+    conn_reply(c, 200, buf_str(&headers), json);
+    settle(e, END_OK);
+    buf_free(&headers);
+}
+
 static enum error_code code_of_verdict(const struct exchange *e, enum verdict v)
 {
     static const enum error_code codes[VERDICT_COUNT] = {

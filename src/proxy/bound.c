@@ -20,6 +20,7 @@ void bound_free(struct exchange *e)
 {
     if (!e->bound) return;
     free(e->bound->accounts);
+    free(e->bound->query);
     free(e->bound);
     e->bound = NULL;
 }
@@ -104,7 +105,16 @@ bool bound_prepare(struct exchange *e, const struct scan_text texts[OWNED_TEXTS]
     e->bound = xcalloc(1, sizeof *e->bound);
     e->bound->want = want;
     if (want.rule == OWNED_MAKE) e->budget.refusals_only = true;
+    if (want.rule == OWNED_LIST && strcmp(e->method, "GET") == 0) {
+        e->bound->account_count = list_accounts(e->p, &e->bound->accounts);
+        e->bound->query = str_dup(conn_head(e->conn)->query);
+    }
     return want.rule != OWNED_USE || prepare_use(e);
+}
+
+bool bound_lists(const struct exchange *e)
+{
+    return e->bound && e->bound->want.rule == OWNED_LIST && e->bound->account_count > 1;
 }
 
 void bound_ask(const struct exchange *e, struct pick_ask *ask)

@@ -2,6 +2,7 @@
 #ifndef SFPROXY_PROXY_BOUND_H
 #define SFPROXY_PROXY_BOUND_H
 
+#include "proxy/listing.h"
 #include "proxy/owned.h"
 
 struct exchange;
@@ -14,12 +15,16 @@ struct bound {
     bool asking;
     char (*accounts)[KEY_ID_LEN + 1];
     size_t account_count, next;
+    char *query;                 /* of a list */
+    struct listing *listing;     /* while one is being made */
     unsigned strangers, unasked; /* accounts that do not know the id; that could not be asked */
 };
 
 /* After the scan. False: the request was answered (an id that nobody knows). */
 bool bound_prepare(struct exchange *e, const struct scan_text texts[OWNED_TEXTS]);
 void bound_free(struct exchange *e); /* nothing when there is none */
+/* The request wants a list of several accounts: listing_start() instead of a key. */
+bool bound_lists(const struct exchange *e);
 /* Restricts the choice to the owner's keys. */
 void bound_ask(const struct exchange *e, struct pick_ask *ask);
 bool bound_asks_around(const struct exchange *e);

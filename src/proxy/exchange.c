@@ -293,7 +293,10 @@ void exchange_on_body(struct exchange *e)
         return;
     }
     settle_admitted(e);
-    exchange_pick(e);
+    if (bound_lists(e))
+        listing_start(e);
+    else
+        exchange_pick(e);
 }
 
 static void wait_for_address(struct exchange *e)

@@ -215,6 +215,8 @@ void answer_verdict(struct exchange *e);
 void answer_no_key(struct exchange *e, const struct pick *pick);
 /* The upstream's answer as it is: whole, or its beginning. */
 void answer_whole(struct exchange *e, enum verdict v);
+/* An answer of our own, 200. `extra`: header lines. */
+void answer_json(struct exchange *e, struct str extra, struct str json);
 void answer_begin(struct exchange *e);
 /* Bytes of the running answer, through the filter. The exchange may be over afterwards. */
 void answer_pass(struct exchange *e, struct str data);

@@ -134,6 +134,10 @@ void settle(struct exchange *e, enum end_reason end)
     WARN_BUG(e->call != NULL);
     e->end = end;
     exchange_leave_line(e);
+    if (e->bound) {
+        listing_free(e->bound->listing);
+        e->bound->listing = NULL;
+    }
     if (e->client_counted) client_counts_leave(&p->shared->clients, e->client);
     e->client_counted = false;
     if (e->admitted) {

@@ -216,7 +216,7 @@ def test_only_allowed_headers_go_up(proxy, standin):
 
 
 def test_a_bare_request_gets_nothing_added(proxy, standin):
-    proxy.raw(b"GET /v1/batches HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    proxy.raw(b"GET /v1/bare HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     row, = standin.requests()
     assert names(row["headers"]) == {"host", "authorization", "accept-encoding"}
 
@@ -436,7 +436,7 @@ def test_redirects_are_never_followed(proxy, standin, code):
         answer = proxy.chat()
         assert answer[0] == 502 and error(answer)["code"] == "upstream_redirect"
         assert "base_url" in error(answer)["message"] and "location" not in answer[1]
-        assert proxy.request("GET", "/v1/files")[0] == 502
+        assert proxy.request("GET", "/v1/elsewhere")[0] == 502
         assert len(standin.requests()) == 2
         assert other.report()["requests"] == [] and other.report()["totals"]["requests"] == 0
     finally:

@@ -330,3 +330,80 @@ def test_answers_without_an_id_teach_nothing(three, standin, body):
     standin.rules({"match": {"path": "/v1/video/submit"}, "times": 1, "act": {"status": 200, "body": body}})
     ask(three, "POST", "/v1/video/submit", VIDEO)
     assert jobs(three) == []
+
+
+# --- lists over all accounts ---
+def ids(answer):
+    return [i["id"] for i in answer["data"]]
+
+
+def test_lists_are_merged_newest_first(three, standin):
+    made = [batch(three, upload(three)) for _ in range(5)]
+    uris = {voice(three, f"n{i}") for i in range(3)}
+    assert len({r["key"] for r in standin.requests() if r["path"] == "/v1/files"}) == 3
+    before = len(standin.requests())
+    status, answer = ask(three, "GET", "/v1/batches")
+    assert status == 200 and ids(answer) == made[::-1]
+    assert (answer["first_id"], answer["last_id"], answer["has_more"]) == (made[-1], made[0], False)
+    assert {r["key"] for r in standin.requests()[before:]} == {A, B, C}
+    status, answer = ask(three, "GET", "/files")
+    times = [f["createdAt"] for f in answer["data"]["data"]]
+    assert answer["code"] == 20000 and len(times) == 5 and times == sorted(times, reverse=True)
+    status, answer = ask(three, "GET", "/v1/audio/voice/list")
+    assert {v["uri"] for v in answer["results"]} == uris and "partial" not in answer
+    assert all((k["failed"], k["limited"]) == (0, 0) for k in three.wait_idle()["keys"])
+    assert three.snapshot()["requests"][0]["reason"] == "ok"
+
+
+def test_lists_in_pages(three):
+    made = [batch(three, upload(three)) for _ in range(5)][::-1]
+    seen, after = [], ""
+    for n, more in ((2, True), (2, True), (1, False)):
+        _, page = ask(three, "GET", f"/v1/batches?limit=2&after={after}")
+        assert len(page["data"]) == n and page["has_more"] is more and page["last_id"] == ids(page)[-1]
+        seen += ids(page)
+        after = page["last_id"]
+    assert seen == made
+
+
+def test_a_dead_account_does_not_fail_the_list(three, standin):
+    made = [batch(three, upload(three)) for _ in range(3)]
+    standin.rules({"match": {"key": B, "method": "GET"}, "act": {"preset": "500"}})
+    status, head, body = three.request("GET", "/v1/batches")
+    answer = json.loads(body)
+    assert status == 200 and len(answer["data"]) == 2 and set(ids(answer)) < set(made)
+    assert answer["partial"] is True and head["x-sfproxy-partial"] == "1 of 3 accounts"
+    standin.rules({"match": {"method": "GET"}, "act": {"preset": "500"}})
+    status, answer = ask(three, "GET", "/v1/batches")
+    assert (status, answer["error"]["code"]) == (503, "upstream_unavailable")
+    assert "none of the 3 accounts gave its list" in answer["error"]["message"]
+
+
+def test_a_list_teaches_who_owns_what(three, standin):
+    file = stranger(standin, three, "/v1/files", form(purpose="batch", file="{}"), FORM)["data"]["id"]
+    assert ask(three, "DELETE", f"/v1/files/{file}")[0] == 404
+    ask(three, "GET", "/v1/files")
+    assert ask(three, "DELETE", f"/v1/files/{file}")[1]["deleted"] is True
+    assert standin.requests()[-1]["key"] == C
+
+
+def test_two_keys_of_one_account_list_once(start, standin):
+    standin.script(keys=[{"key": A, "account": "X"}, {"key": B, "account": "X"}])
+    p = start([A, B])
+    upload(p)
+    assert len(ask(p, "GET", "/v1/files")[1]["data"]["data"]) == 1
+
+
+def test_elements_of_a_list_pass_byte_for_byte(three, standin):
+    odd = '{"id":"batch_a","n":12345678901234567890.10,"s":"\\u4f60"}'
+    standin.rules({"match": {"key": A, "path": "/v1/batches"}, "act": {"status": 200, "body": '{"data":[ ' + odd + ' ]}'}})
+    assert odd.encode() in three.request("GET", "/v1/batches")[2]
+
+
+def test_a_client_that_leaves_ends_the_list(three, standin):
+    from harness import Wire
+    standin.rules({"match": {"path": "/v1/batches"}, "act": {"stall_before_head": True}})
+    wire = Wire(three, send=b"GET /v1/batches HTTP/1.1\r\nHost: x\r\n\r\n")
+    standin.wait(in_flight=3)
+    wire.leave("close")
+    standin.wait(cancelled=3, in_flight=0)
