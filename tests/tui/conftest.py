@@ -46,7 +46,7 @@ def program(tmp_path_factory):
     if "MODE" in os.environ and built.exists():
         return str(built)
     out = tmp_path_factory.mktemp("fake") / "fake_screen"
-    sources = [ROOT / "tests/tui/fake_screen.c", ROOT / "src/meter/record.c"]
+    sources = [ROOT / "tests/tui/fake_screen.c", ROOT / "src/meter/record.c", ROOT / "src/conf/price.c"]
     sources += [ROOT / "src/control/snapshot.c", ROOT / "src/control/command.c"]
     for folder in ("ui/tui", "src/base", "src/pool"):
         sources += sorted((ROOT / folder).glob("*.c"))

@@ -28,7 +28,6 @@ enum prompt_kind {
     PROMPT_BALANCE,
     ASK_CANCEL,
     ASK_TEST_ALL,
-    ASK_OTHER_REGION,
     ASK_DELETE,
     ASK_QUIT,
     ASK_COLUMNS
@@ -185,7 +184,6 @@ void prompt_draw_line(struct app *a, struct rect r);
 
 void prompt_draw_add(struct app *a);                                     /* widget_add.c */
 void prompt_draw_quit(struct app *a), prompt_draw_delete(struct app *a); /* widget_dialog.c */
-void prompt_draw_other_region(struct app *a);
 /* One box of ASCII in the middle; the first line is its title. */
 void dialog_box(struct app *a, const char *const *lines, size_t count);
 
@@ -263,8 +261,6 @@ void keys_act_add(struct app *a);
 void keys_test_all(struct app *a, const char *which, bool asked);
 void keys_delete_now(struct app *a);
 void keys_test_deep(struct app *a);
-void keys_ask_other_region(struct app *a);
-void keys_test_other_region(struct app *a);
 size_t keys_chosen(struct app *a, const struct key_view **out, size_t room); /* marks, else the row */
 
 #endif

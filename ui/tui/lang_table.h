@@ -263,10 +263,6 @@
     /* dialogs */ \
     MSG(Q_COLUMNS, 50, "Columns of this table", "本表显示的列") \
     MSG(Q_NO_ROOM, 16, "(no room)", "（宽度不足）") \
-    MSG(Q_OTHER, 56, "Test {0} on the other platform?", "在另一平台测试 {0}？") \
-    MSG(Q_OTHER_WHAT, 56, "One GET /v1/models to the other site (.cn or .com).", "向另一站点（.cn 或 .com）发送一次 GET /v1/models。") \
-    MSG(Q_OTHER_WHY, 56, "The key leaves for that host; nothing else is sent.", "密钥会发往该站点；不发送其他内容。") \
-    MSG(Q_OTHER_YES, 56, "[ Cancel ]    y  test there", "[ 取消 ]    y  测试") \
     MSG(Q_QUIT, 50, "Quit sfproxy?", "退出 sfproxy？") \
     MSG(Q_QUIT_STOPS, 56, "This also stops the proxy. {0} requests are in flight.", "代理也会停止。{0} 个请求 (in flight) 正在进行。") \
     MSG(Q_DRAIN, 56, "d  drain: refuse new, let them finish, then quit", "d  排空：不接新请求，完成后退出") \

@@ -222,25 +222,6 @@ static void open_row(struct app *a)
     a->detail = a->keys.count > 0;
 }
 
-void keys_test_other_region(struct app *a)
-{
-    (void)a;
-}
-
-void keys_ask_other_region(struct app *a)
-{
-    char text[200], name[64];
-    const struct snap_key *s = table_selected(&a->keys);
-    if (app_refuse_readonly(a)) return;
-    if (!s || keys_is_account(a, s)) {
-        app_say(a, TOAST_WARN, s ? MSG_T_IS_ACCOUNT : MSG_T_NO_KEYS);
-        return;
-    }
-    view_key_name(a, s->view.id, name, sizeof name);
-    prompt_open(a, ASK_OTHER_REGION, tr_with(text, sizeof text, MSG_Q_OTHER, name, NULL));
-    str_copy(a->prompt.subject, sizeof a->prompt.subject, str_of(s->view.id));
-}
-
 static bool act(struct app *a, enum action action)
 {
     switch (action) {

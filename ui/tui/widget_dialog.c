@@ -55,10 +55,3 @@ void prompt_draw_delete(struct app *a)
     lines[o++] = tr(MSG_Q_DELETE_YES);
     dialog_box(a, lines, o);
 }
-
-void prompt_draw_other_region(struct app *a)
-{
-    const char *const lines[] = {a->prompt.title,     "", tr(MSG_Q_OTHER_WHAT),
-                                 tr(MSG_Q_OTHER_WHY), "", tr(MSG_Q_OTHER_YES)};
-    dialog_box(a, lines, ARRAY_LEN(lines));
-}

@@ -19,7 +19,6 @@ static const struct {
     [PROMPT_BALANCE] = {MODE_LINE, true, NULL},
     [ASK_CANCEL] = {MODE_YES_NO, true, NULL},
     [ASK_TEST_ALL] = {MODE_YES_NO, true, NULL},
-    [ASK_OTHER_REGION] = {MODE_YES_NO, false, prompt_draw_other_region},
     [ASK_DELETE] = {MODE_YES_NO, false, prompt_draw_delete},
     [ASK_QUIT] = {MODE_QUIT, false, prompt_draw_quit},
     [ASK_COLUMNS] = {MODE_COLUMNS, false, columns_draw},
@@ -146,7 +145,6 @@ static void yes(struct app *a)
 {
     struct prompt asked = a->prompt;
     if (asked.kind == ASK_DELETE) keys_delete_now(a);
-    if (asked.kind == ASK_OTHER_REGION) keys_test_other_region(a);
     prompt_close(a);
     if (asked.kind == ASK_CANCEL) (void)app_post(a, CMD_REQUEST_CANCEL, "", NULL, asked.number, 0);
     if (asked.kind == ASK_TEST_ALL) keys_test_all(a, "all", true);
