@@ -116,7 +116,7 @@ static void strip_money(struct strip *s)
     strip_pair(s, tr(MSG_H_BALANCE), view_total_balance(s->a, text, sizeof text), ROLE_STRONG);
     if (t->cost_today >= 0)
         strip_pair(s, tr(MSG_H_SPENT), view_spent(s->a, t->cost_today, text, sizeof text), ROLE_NORMAL);
-    if (t->burn_per_hour < 0 || s->a->privacy) return;
+    if (t->burn_per_hour <= 0 || s->a->privacy) return; /* nothing burns: nothing runs out */
     strip_add(s, ROLE_NORMAL, tr_with(text, sizeof text, MSG_H_BURN, num_money(t->burn_per_hour).s, NULL), 2);
     if (t->hours_left < 0) return;
     enum role role = t->hours_left < 24 ? ROLE_WARN : ROLE_NORMAL;
