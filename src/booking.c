@@ -60,9 +60,10 @@ static void fill_row(struct engine *g, struct ledger_row *row, const struct reco
     fill_tries(row, r);
 }
 
-void booking_add(struct engine *g, const struct record *r, mono_t now)
+void booking_add(struct engine *g, struct record *r, mono_t now)
 {
     struct ledger_row row = {0};
+    if (r->kind == RECORD_DONE) engine_bill(g, r);
     meter_apply(g->meter, r, now);
     if (r->kind != RECORD_DONE || !g->ledger) return;
     fill_row(g, &row, r);
@@ -95,8 +96,12 @@ static void put_slice(void *arg, const struct slice *s)
 
 static struct day_sums day_sums_of(const struct usage_sums *s)
 {
-    return (struct day_sums){(uint64_t)MAX(s->requests, 0), (uint64_t)MAX(s->ok, 0), (uint64_t)MAX(s->errors, 0),
-                             (uint64_t)MAX(s->tokens_in, 0), (uint64_t)MAX(s->tokens_out, 0)};
+    return (struct day_sums){.requests = (uint64_t)MAX(s->requests, 0),
+                             .ok = (uint64_t)MAX(s->ok, 0),
+                             .errors = (uint64_t)MAX(s->errors, 0),
+                             .tokens_in = (uint64_t)MAX(s->tokens_in, 0),
+                             .tokens_out = (uint64_t)MAX(s->tokens_out, 0),
+                             .money = {MAX(s->cost_micro, 0), (uint64_t)MAX(s->cost_unknown, 0)}};
 }
 
 static void put_today(struct engine *g, enum meter_kind kind, const char *name, const struct usage_sums *s)

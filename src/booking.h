@@ -5,8 +5,8 @@
 
 #include "engine.h"
 
-/* One record: the only way into the meter and the ledger. */
-void booking_add(struct engine *g, const struct record *r, mono_t now);
+/* One record: the only way into the meter and the ledger. Fills its cost; engine_pay() is due after a while. */
+void booking_add(struct engine *g, struct record *r, mono_t now);
 /* Main, before the listener is open. False: the database could not be read. */
 bool booking_restore(struct engine *g, struct buf *why);
 

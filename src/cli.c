@@ -17,6 +17,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, KEYS_MAX = 1024 * 1024, ANS
 enum { TEST_WAIT_MS = 300000, POLL_MS = 250 };
 
 static const char usage[] = "usage: sfproxy status [--json | --tmux]\n"
+                            "       sfproxy explain --model M\n"
                             "       sfproxy keys list\n"
                             "       sfproxy keys add                    reads keys from standard input\n"
                             "       sfproxy keys import FILE | -\n"
@@ -135,6 +136,22 @@ static void add_clean(struct buf *out, const char *before, const char *text)
     buf_printf(out, "%s%s", before, clean);
 }
 
+/* What is known of it; nothing when nothing was spent. */
+static void status_money(const cJSON *totals, struct buf *out)
+{
+    double today = json_number(totals, "cost_today", -1), burn = json_number(totals, "burn_per_hour", -1);
+    double hours = json_number(totals, "hours_left", -1), unpriced = json_number(totals, "unpriced_today", 0);
+    if (today <= 0 && unpriced <= 0) return;
+    if (today >= 0)
+        buf_printf(out, "cost today %.4f CNY", today);
+    else
+        buf_puts(out, "cost today ?");
+    if (unpriced > 0) buf_printf(out, " without %.0f requests of unknown cost", unpriced);
+    if (burn > 0) buf_printf(out, "   %.4f an hour", burn);
+    if (hours >= 0) buf_printf(out, "   known balances last about %.0f h", hours);
+    buf_putc(out, '\n');
+}
+
 static void status_text(const cJSON *s, struct buf *out)
 {
     const cJSON *totals = cJSON_GetObjectItemCaseSensitive(s, "totals");
@@ -158,6 +175,7 @@ static void status_text(const cJSON *s, struct buf *out)
     add_total(out, totals, "errors/min", "errors_per_min");
     add_total(out, totals, "retries/min", "retries_per_min");
     buf_putc(out, '\n');
+    status_money(totals, out);
     status_keys(cJSON_GetObjectItemCaseSensitive(s, "keys"), out);
     add_clean(out, "alarm: ", json_text(s, "alarm", ""));
     if (*json_text(s, "alarm", "")) buf_putc(out, '\n');
@@ -206,7 +224,7 @@ static void key_balance(const cJSON *k, char *out, size_t size)
 {
     const cJSON *b = cJSON_GetObjectItemCaseSensitive(k, "balance");
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(b, "value");
-    bool by_hand = strcmp(json_text(b, "origin", ""), "set") == 0;
+    bool by_hand = *json_text(b, "origin", "") && strcmp(json_text(b, "origin", ""), "api") != 0;
     if (cJSON_IsNumber(value))
         snprintf(out, size, "%s%.2f", by_hand ? "<=" : "", value->valuedouble);
     else
@@ -386,6 +404,97 @@ static int keys_remove(const char *arg)
     return key_verb(arg, "DELETE", "");
 }
 
+/* --- explain --- */
+
+static bool plain_byte(char c)
+{
+    return ascii_alnum(c) || strchr("-._~/", c);
+}
+
+/* The path with the model as a query, escaped. */
+static void explain_path(const char *model, struct buf *out)
+{
+    buf_puts(out, "explain?model=");
+    for (const char *c = model; *c; c++) {
+        if (plain_byte(*c))
+            buf_putc(out, *c);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*c);
+    }
+}
+
+static void why_text(const cJSON *k, char *out, size_t size)
+{
+    const char *why = json_text(k, "why", "?");
+    char left[32];
+    text_age(json_number(k, "seconds_left", 0), left, sizeof left);
+    if (strcmp(why, "limit") == 0)
+        snprintf(out, size, "its limit of a minute is used up, %s", left);
+    else if (strcmp(why, "cooling") == 0)
+        snprintf(out, size, "%s: %s, %s%s", json_text(k, "scope", ""), json_text(k, "reason", ""), left,
+                 cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(k, "probing")) ? ", another request probes" : "");
+    else if (strcmp(why, "bad") == 0)
+        snprintf(out, size, "bad: %s", json_text(k, "class_evidence", "INVALID"));
+    else
+        snprintf(out, size, "%s", why);
+}
+
+static void explain_row(struct text_table *t, const cJSON *k)
+{
+    static const char *const names[] = {"id", "label", "masked", "account", "class"};
+    char why[300];
+    size_t row = text_table_row(t);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) text_table_set(t, row, i, json_text(k, names[i], ""));
+    why_text(k, why, sizeof why);
+    text_table_set(t, row, ARRAY_LEN(names), why);
+}
+
+static void explain_head(const cJSON *a, struct buf *out)
+{
+    const cJSON *free_model = cJSON_GetObjectItemCaseSensitive(a, "free");
+    const cJSON *breaker = cJSON_GetObjectItemCaseSensitive(a, "breaker");
+    char left[32];
+    add_clean(out, "", json_text(a, "model", "?"));
+    buf_printf(out, " is %s",
+               !cJSON_IsBool(free_model)  ? "not known to be free or paid"
+               : cJSON_IsTrue(free_model) ? "free"
+                                          : "paid");
+    add_clean(out, " (", json_text(a, "evidence", "unknown"));
+    buf_puts(out, ")");
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a, "banned"))) buf_puts(out, ", and banned: 404 model_banned");
+    buf_putc(out, '\n');
+    if (!cJSON_IsObject(breaker)) return;
+    text_age(json_number(breaker, "seconds_left", 0), left, sizeof left);
+    add_clean(out, "the breaker is open for the ", json_text(breaker, "of", ""));
+    add_clean(out, ": ", json_text(breaker, "reason", ""));
+    buf_printf(out, ", next probe in %s\n", left);
+}
+
+static int cmd_explain(int argc, char **argv)
+{
+    static const char *const heads[] = {"ID", "LABEL", "KEY", "ACCOUNT", "CLASS", "WHY"};
+    struct buf out = BUF_INIT(ANSWER_MAX), path = BUF_INIT(4096);
+    struct text_table t;
+    const cJSON *k;
+    if (argc != 3 || strcmp(argv[1], "--model") != 0 || !*argv[2]) return usage_error("explain takes --model M");
+    explain_path(argv[2], &path);
+    cJSON *a = path.failed ? NULL : call("GET", buf_cstr(&path), NULL, STR(""));
+    buf_free(&path);
+    if (!a) return EXIT_FAILED;
+    explain_head(a, &out);
+    text_table_init(&t, heads, ARRAY_LEN(heads));
+    cJSON_ArrayForEach(k, cJSON_GetObjectItemCaseSensitive(a, "keys")) explain_row(&t, k);
+    if (t.rows > 1)
+        text_table_write(&t, &out);
+    else
+        buf_puts(&out, "no keys; add some with: sfproxy keys add\n");
+    text_table_free(&t);
+    cJSON_Delete(a);
+    return print(&out);
+}
+
+/* --- tests --- */
+
 /* Is a test still going on, of this key or of any? */
 static bool is_testing(const cJSON *s, const char *only)
 {
@@ -458,9 +567,10 @@ int cli_main(const char *socket_path, int argc, char **argv)
     control_path = socket_path;
     if (argc < 1) return usage_error("which subcommand?");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return failed("libcurl does not start");
-    int rc = strcmp(argv[0], "status") == 0 ? cmd_status(argc, argv)
-             : strcmp(argv[0], "keys") == 0 ? cmd_keys(argc, argv)
-                                            : usage_error("unknown subcommand");
+    int rc = strcmp(argv[0], "status") == 0    ? cmd_status(argc, argv)
+             : strcmp(argv[0], "keys") == 0    ? cmd_keys(argc, argv)
+             : strcmp(argv[0], "explain") == 0 ? cmd_explain(argc, argv)
+                                               : usage_error("unknown subcommand");
     curl_global_cleanup();
     return rc;
 }

@@ -134,6 +134,18 @@ static bool model_name_ok(struct command *cmd)
     return ok;
 }
 
+static void explain(struct engine *g, struct command *cmd)
+{
+    struct buf out = BUF_INIT(8 * 1024 * 1024);
+    if (!model_name_ok(cmd)) return;
+    engine_explain(g, str_of(cmd->text), &out);
+    struct command_result r = {.ok = !out.failed, .status = out.failed ? 503 : 200};
+    if (out.failed) str_copy(r.message, sizeof r.message, STR("there is no memory for the answer"));
+    if (r.ok) r.json = buf_take(&out);
+    buf_free(&out);
+    control_answer_result(cmd, &r);
+}
+
 static void bans_changed(struct engine *g, struct command *cmd, const char *what)
 {
     g->bans_dirty = true;
@@ -250,6 +262,7 @@ static void (*const verbs[CMD_COUNT])(struct engine *, struct command *) = {
     [CMD_KEY_BALANCE] = key_balance,
     [CMD_MODEL_BAN] = model_ban,
     [CMD_MODEL_UNBAN] = model_unban,
+    [CMD_EXPLAIN] = explain,
     [CMD_REQUEST_CANCEL] = request_cancel,
     [CMD_RELOAD] = reload,
     [CMD_SETTING] = set_setting,

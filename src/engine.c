@@ -318,6 +318,7 @@ static bool boot(struct engine *g, struct buf *why)
     loop_timer_init(&g->drain_timer, g->loop, engine_drain_check, g);
     g->control = control_new(g->loop, &ops, g);
     g->pool = keypool_new((enum pool_strategy)g->conf->pool_strategy);
+    keypool_set_limits(g->pool, g->conf->model_rules, g->conf->model_rule_count);
     g->meter = meter_new(g->started);
     meter_set_day(g->meter, wall_day_cached(&g->day_cache, wall_now()));
     g->shared.pool = g->pool;
@@ -361,6 +362,7 @@ static void stop_workers(struct engine *g)
         while (worker_take_overflow(g->workers[i], &r)) booking_add(g, &r, mono_now());
         worker_free(g->workers[i]);
     }
+    engine_pay(g);
     g->worker_count = 0;
 }
 

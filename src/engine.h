@@ -1,6 +1,7 @@
 /* The engine: owns everything, runs on the main thread, which is the control thread. Boot and shutdown orders are in
- * engine.c; reload.c swaps configurations, booking.c counts, saving.c saves, ending.c has the ways to stop, commands.c
- * carries commands out, view.c gathers snapshots, tester.c paces tests of keys, signals.c turns signals into calls. */
+ * engine.c; reload.c swaps configurations, booking.c counts, costs.c knows costs, saving.c saves, ending.c has the ways
+ * to stop, commands.c carries commands out, view.c gathers snapshots, tester.c paces tests of keys, signals.c turns
+ * signals into calls. */
 #ifndef SFPROXY_ENGINE_H
 #define SFPROXY_ENGINE_H
 
@@ -28,6 +29,15 @@ struct run_options {                   /* of the command line */
 struct tester;
 struct models;
 struct signals;
+
+/* Costs by key that the pool does not know yet, so that its lock is taken once a key and not once a request. */
+struct bill {
+    size_t count;
+    struct {
+        char key_id[KEY_ID_LEN + 1];
+        int64_t micro;
+    } rows[64];
+};
 
 struct live_list { /* the newest answer of one worker */
     struct live_request *rows;
@@ -71,7 +81,9 @@ struct engine {
     struct loop_timer drain_timer;
     struct burst connections; /* of all workers */
     uint64_t seen_generation, saved_generation;
-    mono_t save_at;                      /* 0: nothing to save */
+    mono_t save_at;       /* 0: nothing to save */
+    mono_t spent_save_at; /* the same, of what was taken off balances */
+    struct bill bill;
     struct day_cache day_cache, row_day; /* of now, of the newest row */
     mono_t sticky_at;                    /* the next save of sticky ids may be */
     struct sticky_row *sticky_unsaved;   /* taken from the map, not taken by the disk yet */
@@ -114,6 +126,13 @@ void engine_give_addrs(struct worker *w, struct addrs *a);
 /* saving.c */
 void engine_tick(void *engine);
 void engine_save_all(struct engine *g); /* at the end */
+/* costs.c */
+void engine_bill(struct engine *g, struct record *r); /* DONE: fills cost_micro */
+void engine_pay(struct engine *g);                    /* takes what was billed off the balances */
+/* Of the known balances at that rate; -1: none is known, or nothing is spent. */
+int64_t engine_hours_left(struct engine *g, int64_t burn_per_hour);
+/* explain.c: JSON. */
+void engine_explain(struct engine *g, struct str asked, struct buf *out);
 /* ending.c */
 void engine_drain_check(void *engine);
 void engine_close_listeners(struct engine *g);

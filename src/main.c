@@ -16,6 +16,7 @@ static const char usage_text[] =
     "      run: with a screen in a terminal, else headless\n"
     "  sfproxy check                         read the configuration, say what is wrong\n"
     "  sfproxy status [--json|--tmux]        a look at the running instance\n"
+    "  sfproxy explain --model M             which key a request would get now, and why not the others\n"
     "  sfproxy keys list|add|import FILE|-|enable ID|disable ID|test [ID|all]|remove ID\n"
     "  sfproxy --version | --help\n"
     "\n"
@@ -140,6 +141,7 @@ int main(int argc, char **argv)
     argv += optind;
     if (argc == 0) return run(&o);
     if (strcmp(argv[0], "check") == 0) return argc == 1 ? check(&o) : usage_error("check takes no arguments");
-    if (strcmp(argv[0], "status") == 0 || strcmp(argv[0], "keys") == 0) return ask_running(&o, argc, argv);
+    if (strcmp(argv[0], "status") == 0 || strcmp(argv[0], "keys") == 0 || strcmp(argv[0], "explain") == 0)
+        return ask_running(&o, argc, argv);
     return usage_error("unknown command");
 }

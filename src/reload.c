@@ -37,6 +37,7 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
     buf_free(&restart);
     keypool_configure(g->pool, conf->keys, conf->key_count, mono_now());
     keypool_set_strategy(g->pool, (enum pool_strategy)conf->pool_strategy);
+    keypool_set_limits(g->pool, conf->model_rules, conf->model_rule_count);
     atomic_store(&g->shared.budget.limit, conf->limits_upload_memory);
     log_set_level((enum log_level)conf->log_level);
     ledger_keep(g->ledger, conf->store_keep_requests);

@@ -1,5 +1,5 @@
-/* Twenty times a second: count what the workers report, tell watchers that keys changed, save what must survive. Key
- * state is saved half a second after a change, so that a storm of verdicts is one write.
+/* Twenty times a second: count what the workers report (booking.c), tell watchers that keys changed, save what must
+ * survive. Key state is saved half a second after a change, so that a storm of verdicts is one write.
  *
  * After a burst of connections memory goes back to the system. glibc keeps what was freed below something that is still
  * in use, and once a megabyte was freed in one piece it keeps twice that at the end of the heap: without help a process
@@ -18,12 +18,13 @@ void engine_drain_records(struct engine *g)
     mono_t now = mono_now();
     for (unsigned i = 0; i < g->worker_count; i++) {
         struct ring *ring = worker_records(g->workers[i]);
-        const struct record *r;
+        struct record *r;
         while ((r = ring_peek(ring)) != NULL) {
             booking_add(g, r, now);
             ring_pop(ring);
         }
     }
+    engine_pay(g);
 }
 
 void engine_keys_changed(struct engine *g)
@@ -56,9 +57,10 @@ static void save_pool(struct engine *g)
     keypool_save(g->pool, mono_now(), wall_now(), &keys, &key_count, &cooldowns, &cooldown_count);
     if (state_save_pool(g->state, g->disk, keys, key_count, cooldowns, cooldown_count)) {
         g->saved_generation = generation;
-        g->save_at = (mono_t){0};
+        g->save_at = g->spent_save_at = (mono_t){0};
     } else {
         g->save_at = mono_add(loop_now(g->loop), 10 * SAVE_AFTER_MS);
+        if (g->spent_save_at.ms) g->spent_save_at = g->save_at;
     }
 }
 
@@ -86,7 +88,8 @@ static void save_what_changed(struct engine *g)
 {
     mono_t now = loop_now(g->loop);
     if (keypool_generation(g->pool) != g->saved_generation && !g->save_at.ms) g->save_at = mono_add(now, SAVE_AFTER_MS);
-    if (g->save_at.ms && now.ms >= g->save_at.ms) save_pool(g);
+    bool due = g->save_at.ms && now.ms >= g->save_at.ms;
+    if (due || (g->spent_save_at.ms && now.ms >= g->spent_save_at.ms)) save_pool(g);
     if (g->keys_dirty) save_keys(g);
     if (g->bans_dirty) save_bans(g);
     save_sticky(g, now);
@@ -129,7 +132,7 @@ void engine_tick(void *arg)
 
 void engine_save_all(struct engine *g)
 {
-    if (keypool_generation(g->pool) != g->saved_generation) save_pool(g);
+    if (keypool_generation(g->pool) != g->saved_generation || g->spent_save_at.ms) save_pool(g);
     if (g->keys_dirty) save_keys(g);
     if (g->bans_dirty) save_bans(g);
     while (save_some_sticky(g)) {

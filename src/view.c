@@ -82,7 +82,7 @@ static void view_keys(struct engine *g, struct snapshot *s)
         meter_key_rates(g->meter, views[i].id, now, &s->keys[i].meter);
         s->keys[i].spent_today_micro = s->keys[i].meter.spent.today;
         s->keys[i].balance_left_micro = views[i].balance_micro;
-        s->keys[i].balance_origin = views[i].balance_origin;
+        s->keys[i].balance_origin = views[i].balance_spent_micro > 0 ? BALANCE_METERED : views[i].balance_origin;
     }
     free(views);
 }
@@ -168,6 +168,34 @@ static void view_models(struct engine *g, struct snapshot *s)
     qsort(s->models, s->model_count, sizeof *s->models, by_cost_and_id);
     map_free(&seen);
     free(traffic);
+}
+
+static void view_cells(struct engine *g, struct snapshot *s)
+{
+    struct cell_view *views = xcalloc(SNAP_CELLS_MAX, sizeof *views);
+    s->cell_count = keypool_cells(g->pool, loop_now(g->loop), views, SNAP_CELLS_MAX);
+    s->cells = xcalloc(s->cell_count, sizeof *s->cells);
+    for (size_t i = 0; i < s->cell_count; i++) {
+        const struct cell_view *v = &views[i];
+        struct snap_cell *c = &s->cells[i];
+        bool known = v->limit_rpm >= 0 || v->limit_tpm >= 0;
+        *c = (struct snap_cell){.in_flight = v->in_flight,
+                                .rpm = v->rpm,
+                                .tpm = v->tpm,
+                                .limit_rpm = v->limit_rpm,
+                                .limit_tpm = v->limit_tpm,
+                                .reason = v->reason,
+                                .last_verdict = v->last_verdict,
+                                .ms_left = v->ms_left,
+                                .idle_s = v->idle_ms / 1000};
+        memcpy(c->account, v->account, sizeof c->account);
+        memcpy(c->model, v->model, sizeof c->model);
+        str_copy(c->limit_origin, sizeof c->limit_origin,
+                 v->configured ? STR("config")
+                 : known       ? STR("learned")
+                               : STR(""));
+    }
+    free(views);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -284,9 +312,11 @@ static void publish(struct engine *g)
     view_process(g, s);
     view_alarm(g, s);
     meter_totals(g->meter, loop_now(g->loop), &s->totals);
+    s->totals.hours_left = engine_hours_left(g, s->totals.burn_per_hour);
     view_series(g, s);
     view_keys(g, s);
     view_models(g, s);
+    view_cells(g, s);
     s->clients = xcalloc(METER_CLIENTS_MAX + 1, sizeof *s->clients);
     s->client_count = meter_clients(g->meter, loop_now(g->loop), s->clients, METER_CLIENTS_MAX + 1);
     view_requests(g, s);

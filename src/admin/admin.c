@@ -18,6 +18,7 @@ static const struct local_route routes[] = {
     {"GET", "/admin/api/keys", ROUTE_VIEW, api_keys},
     {"GET", "/admin/api/models", ROUTE_VIEW, api_models},
     {"GET", "/admin/api/requests", ROUTE_VIEW, api_requests},
+    {"GET", "/admin/api/explain", ROUTE_VIEW, api_explain},
     {"POST", "/admin/api/keys", ROUTE_OWN, api_keys_add},
     {"POST", "/admin/api/keys/test", ROUTE_ACT, api_keys_test},
     {"POST", "/admin/api/keys/{id}/enable", ROUTE_ACT, api_key_enable},

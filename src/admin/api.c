@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 
 #include "admin/ask.h"
+#include "admin/browser.h"
 #include "admin/inside.h"
 #include "admin/metrics.h"
 #include "base/mem.h"
@@ -127,8 +128,6 @@ void api_requests(void *arg, struct local_call *lc)
     ask_control(a->control, lc, command_new(CMD_SNAPSHOT), reply_requests, NULL);
 }
 
-/* --- acting --- */
-
 static const char *code_of(int status)
 {
     switch (status) {
@@ -139,6 +138,31 @@ static const char *code_of(int status)
     default: return "bad_request";
     }
 }
+
+static void reply_explain(struct local_call *lc, const struct command_result *r, void *extra)
+{
+    (void)extra;
+    if (r->json)
+        local_reply_json(lc, 200, str_of(r->json));
+    else
+        local_reply_error(lc, r->status, code_of(r->status), r->message);
+}
+
+void api_explain(void *arg, struct local_call *lc)
+{
+    struct admin *a = arg;
+    struct buf model = BUF_INIT(1024);
+    if (!form_find(local_query(lc), "model", &model) || !model.len) {
+        local_reply_error(lc, 400, "bad_request", "name the model: explain?model=Qwen/Qwen3-8B");
+        buf_free(&model);
+        return;
+    }
+    struct command *cmd = command_new(CMD_EXPLAIN);
+    cmd->text = buf_take(&model);
+    ask_control(a->control, lc, cmd, reply_explain, NULL);
+}
+
+/* --- acting --- */
 
 /* {"ok":true,"message":"..."}, for KEYS_ADD also the three counts. */
 static void reply_result(struct local_call *lc, const struct command_result *r, void *extra)

@@ -17,6 +17,7 @@ struct question {
 static void question_free(struct question *q)
 {
     snapshot_put(q->result.snapshot);
+    free(q->result.json);
     free(q->extra);
     free(q);
 }

@@ -28,6 +28,7 @@ void site_logout(void *arg, struct local_call *lc);
 void api_snapshot(void *arg, struct local_call *lc);
 void api_keys(void *arg, struct local_call *lc);
 void api_models(void *arg, struct local_call *lc);
+void api_explain(void *arg, struct local_call *lc);
 void api_requests(void *arg, struct local_call *lc);
 void api_metrics(void *arg, struct local_call *lc);
 void api_events(void *arg, struct local_call *lc);

@@ -33,7 +33,7 @@ void ring_push(struct ring *r)
     atomic_store_explicit(&r->tail, tail + 1, memory_order_release);
 }
 
-const void *ring_peek(struct ring *r)
+void *ring_peek(struct ring *r)
 {
     size_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     size_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);

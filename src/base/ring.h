@@ -25,8 +25,8 @@ void ring_destroy(struct ring *r);
 /* Producer: where the next record goes, NULL when full; then ring_push(). */
 void *ring_slot(struct ring *r);
 void ring_push(struct ring *r);
-/* Consumer: the oldest record, NULL when empty; then ring_pop(). */
-const void *ring_peek(struct ring *r);
+/* Consumer: the oldest record, its own until ring_pop(); NULL when empty. */
+void *ring_peek(struct ring *r);
 void ring_pop(struct ring *r);
 size_t ring_used(struct ring *r);
 

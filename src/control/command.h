@@ -29,6 +29,7 @@
     COMMAND(HANGUP, "hangup", false)               /* the screen's terminal is gone */                                 \
     COMMAND(SCREEN_HIDDEN, "screen_hidden", false) /* flag: hidden; log lines go to stderr meanwhile */                \
     COMMAND(SCREEN_SAVE, "save", true)             /* text: file name or nothing, newline, the picture */              \
+    COMMAND(EXPLAIN, "explain", false)             /* text: model; JSON in the result */                               \
     COMMAND(SNAPSHOT, "snapshot", false)           /* a fresh one, in the result */
 
 enum command_kind {
@@ -44,6 +45,7 @@ struct command_result {
     char message[300];                  /* a sentence for people, without secrets */
     unsigned added, duplicate, ignored; /* KEYS_ADD */
     struct snapshot *snapshot;          /* SNAPSHOT: one reference for the receiver; else NULL */
+    char *json;                         /* EXPLAIN: malloc'ed, the receiver's; else NULL */
 };
 
 struct control;

@@ -208,8 +208,10 @@ void control_answer_result(struct command *cmd, const struct command_result *r)
 {
     if (cmd->done)
         cmd->done(cmd, r);
-    else
+    else {
         snapshot_put(r->snapshot);
+        free(r->json);
+    }
     command_free(cmd);
 }
 

@@ -2,7 +2,7 @@
  *
  *   ADMITTED  +1 request   total, model, client
  *   TRY       +1 try       the key, the (key, model) pair
- *   DONE      tokens, end  total, model, client, the last key, its pair; the list of recent requests
+ *   DONE      tokens, end, cost  total, model, client, the last key, its pair; the list of recent requests
  *
  * A request is therefore counted once however many keys were tried, and keys count tries. A record is booked at the
  * time it was made, not when control came to it. The sums of a day belong to the day of the request's admission, as in
@@ -36,6 +36,7 @@ struct entity {
     uint64_t requests, ok, failed, tokens;
     int64_t ttft_scaled; /* smoothed, in 1/16 ms, so that small steps are not lost to rounding; -1 unknown */
     struct today today;
+    struct money money; /* since start */
 };
 
 struct table {
@@ -50,6 +51,8 @@ struct meter {
     int day; /* YYYYMMDD */
     struct day_cache day_cache;
     struct today today;
+    struct money money; /* since start */
+    struct burn burn;
     struct window total;
     struct meter_totals sums; /* only what counts since start */
     struct minute_count retries, errors, limited, done;
@@ -185,6 +188,7 @@ static void add_sums(struct day_sums *to, const struct day_sums *s)
     to->errors += s->errors;
     to->tokens_in += s->tokens_in;
     to->tokens_out += s->tokens_out;
+    money_merge(&to->money, &s->money);
 }
 
 void meter_set_day(struct meter *m, int day)
@@ -205,6 +209,7 @@ static struct day_sums sums_of_record(const struct record *r)
         s.tokens_in = (uint64_t)MAX(r->usage.in, 0);
         s.tokens_out = (uint64_t)MAX(r->usage.out, 0);
     }
+    money_book(&s.money, r->cost_micro);
     return s;
 }
 
@@ -273,6 +278,7 @@ static void book(struct meter *m, struct entity *e, const struct record *r, cons
     e->ok += r->end == END_OK;
     e->failed += end_is_error(r->end);
     e->tokens += tokens;
+    money_book(&e->money, r->cost_micro);
     if (r->end == END_OK) smooth_ttft(e, r->ttft_ms);
     window_add(&e->window, at, 0, tokens);
 }
@@ -285,6 +291,8 @@ static void count_done(struct meter *m, const struct record *r, mono_t at)
         m->sums.tokens_out += (uint64_t)MAX(r->usage.out, 0);
     }
     window_add(&m->total, at, 0, tokens_of(r));
+    money_book(&m->money, r->cost_micro);
+    burn_add(&m->burn, at, r->cost_micro);
     struct day_sums one = sums_of_record(r), *sums = is_of_today(m, r) ? &one : NULL;
     if (sums) add_sums(sums_of(&m->today, m->day), sums);
     struct entity *model = entity_of(&m->models, r->model, r->model_known, at);
@@ -340,6 +348,10 @@ void meter_totals(struct meter *m, mono_t now, struct meter_totals *out)
     out->limited_per_min = minute_sum(&m->limited, now);
     out->done_per_min = minute_sum(&m->done, now);
     out->today = read_sums(&m->today, m->day);
+    out->spent = spent_of(&out->today.money, &m->money);
+    out->cost_today = out->spent.today;
+    out->burn_per_hour = out->spent.total < 0 ? -1 : burn_per_hour(&m->burn, m->started, now);
+    out->hours_left = -1;
     recent_ttft(m->recent, &out->ttft_p50_ms, &out->ttft_p95_ms);
 }
 
@@ -358,6 +370,7 @@ bool meter_key_rates(struct meter *m, const char *key_id, mono_t now, struct met
     out->rates = rates_of(&e->window, now);
     out->tries = e->requests;
     out->today = read_sums(&e->today, m->day);
+    out->spent = spent_of(&out->today.money, &e->money);
     out->ttft_ms = ttft_of(e);
     window_series(&e->window, 60, false, minutes, ARRAY_LEN(minutes));
     for (size_t i = 0; i < ARRAY_LEN(minutes); i++) out->trend[i] = (uint32_t)MAX(minutes[i], 0);
@@ -380,6 +393,7 @@ size_t meter_models(struct meter *m, mono_t now, struct meter_model *out, size_t
         out[i].rates = rates_of(&e->window, now);
         out[i].ttft_ms = ttft_of(e);
         out[i].today = read_sums(&e->today, m->day);
+        out[i].spent = spent_of(&out[i].today.money, &e->money);
     }
     return n;
 }
@@ -393,6 +407,7 @@ size_t meter_clients(struct meter *m, mono_t now, struct meter_client *out, size
         str_copy(out[i].name, sizeof out[i].name, str_of(e->name));
         out[i].rates = rates_of(&e->window, now);
         out[i].today = read_sums(&e->today, m->day);
+        out[i].spent = spent_of(&out[i].today.money, &e->money);
     }
     return n;
 }

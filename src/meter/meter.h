@@ -4,6 +4,7 @@
 #define SFPROXY_METER_METER_H
 
 #include "meter/histogram.h"
+#include "meter/money.h"
 #include "meter/record.h"
 #include "meter/window.h"
 
@@ -15,17 +16,12 @@ struct rates {
     uint64_t rpm, tpm, rpd, tpd;
 };
 
-/* Money in micro-CNY. -1: not known, because something was used and nothing of it had a known price. */
-struct spent {
-    int64_t today, total;                    /* of the day in server.timezone; since start */
-    uint64_t unpriced_today, unpriced_total; /* requests whose cost is not known: the sums are without them */
-};
-
 #define METER_OTHER "(other)"
 
 /* Requests that ended, of those admitted since the last midnight of server.timezone. */
 struct day_sums {
     uint64_t requests, ok, errors, tokens_in, tokens_out;
+    struct money money;
 };
 enum meter_kind { METER_TOTAL, METER_MODEL, METER_CLIENT, METER_KEY }; /* stored: never renumber */
 
@@ -71,9 +67,9 @@ struct meter_totals {
     uint64_t retries_per_min, errors_per_min, limited_per_min, done_per_min;
     uint64_t tokens_in, tokens_out;
     struct spent spent;
-    int64_t cost_today;               /* = spent.today */
-    int64_t burn_per_hour;            /* micro-CNY, of the last hour; -1 not known */
-    int64_t hours_left;               /* of the known balances at that rate; -1 not known */
+    int64_t cost_today;    /* = spent.today */
+    int64_t burn_per_hour; /* micro-CNY, of the last hour; -1 not known */
+    int64_t hours_left;    /* of the known balances at that rate; -1 not known; filled by who knows balances */
     int64_t ttft_p50_ms, ttft_p95_ms; /* of the last 500 with a first byte; -1 unknown */
     uint64_t ends[END_COUNT];
     struct histogram duration, ttft; /* of finished requests; ttft of those that sent a byte */

@@ -94,6 +94,7 @@ static void unhook(struct cells *c, struct cell *cell)
     *link = cell->next;
     list_remove(&cell->lru);
     list_remove(&cell->of_account);
+    cell->in_use = false;
 }
 
 /* A cell that is on no list. Cells that cool are moved to the young end, so that the next search does not meet them. */
@@ -125,7 +126,7 @@ struct cell *cells_get(struct cells *c, uint32_t account, struct list *of_accoun
     if (cell || model.n > MODEL_NAME_MAX || memchr(model.p, '\0', model.n)) return cell;
     cell = take_cell(c, now);
     if (!cell) return NULL;
-    *cell = (struct cell){.hash = hash, .account = account};
+    *cell = (struct cell){.hash = hash, .account = account, .in_use = true};
     str_copy(cell->model, sizeof cell->model, model);
     int32_t *bucket = bucket_of(c, account, hash);
     cell->next = *bucket;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "pool/rate.h"
 #include "pool/verdict.h"
 
 enum { MODEL_NAME_MAX = 256, PROBE_BLOCKS_MS = 60000, PROBE_WAIT_MS = 1000 };
@@ -25,6 +26,7 @@ struct cell {
     uint64_t hash;
     int32_t next; /* chain of the bucket; -1 end */
     uint32_t account;
+    bool in_use;
     struct limit limit;
     mono_t ok_at, used_at; /* last success, last lease; 0 never */
     uint64_t last_pick;    /* seq of the last lease: rotation goes model by model */
@@ -36,6 +38,11 @@ struct cell {
     /* The waiter that was last given a key here and is not past its gate: the next one waits a moment. 0 none */
     uint64_t hold;
     mono_t hold_at;
+    struct rate rate;
+    struct learned learned;
+    enum verdict last_verdict;
+    uint32_t limits_version;      /* the swap that limit_rpm and limit_tpm are of */
+    int64_t limit_rpm, limit_tpm; /* configured; 0 none */
     char model[MODEL_NAME_MAX + 1];
 };
 

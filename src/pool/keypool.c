@@ -2,8 +2,8 @@
  *
  * Picking is one pass over the keys in order of joining, under the lock. A key may serve when it is on and not INVALID;
  * it is free when none of the limits on its way (account, paid scope, cell of the model) is cooling or waiting for a
- * probe. Of the free keys that the request has not tried, the strategy takes one; otherwise the answer says who could
- * serve, and when the soonest will.
+ * probe, and the model's configured limit of a minute is not used up (quota.c). Of the free keys that the request has
+ * not tried, the strategy takes one; otherwise the answer says who could serve, and when the soonest will.
  *
  * Rotation is per model, then per account, then per key, by the number of the last lease: the one that waited longest
  * goes next. So traffic is even although keys drop out and come back, models that alternate do not split the accounts
@@ -56,49 +56,44 @@ static void end_hold(struct cell *cell, uint64_t seq)
     if (cell && cell->hold == seq) cell->hold = 0;
 }
 
-/* Longest wait of the limits on the way, and which one it is; NULL: free. */
-static const struct limit *blocker(struct keypool *p, const struct key *k, const struct model_query *q,
-                                   struct cell *cell, mono_t now, int64_t *wait)
+struct block pool_block(struct keypool *p, const struct key *k, const struct model_query *q, struct cell *cell,
+                        mono_t now)
 {
     struct limit *limits[3];
     size_t n = pool_scopes(&p->accounts[k->account], q, limits);
-    const struct limit *worst = NULL;
+    struct block b = {.reason = VERDICT_OK};
     if (cell) limits[n++] = &cell->limit;
-    *wait = 0;
     for (size_t i = 0; i < n; i++) {
         int64_t ms = limit_wait(limits[i], now);
-        if (ms <= *wait) continue;
-        *wait = ms;
-        worst = limits[i];
+        if (ms <= b.wait_ms) continue;
+        b = (struct block){.reason = limits[i]->reason, .wait_ms = ms, .limit = limits[i]};
     }
-    return worst;
+    int64_t quota = cell && p->limit_count ? pool_quota_wait(p, cell, now) : 0;
+    if (quota > b.wait_ms) b = (struct block){.reason = VERDICT_RATE_MINUTE, .wait_ms = quota, .by_quota = true};
+    return b;
 }
 
 struct choice {
     int64_t account; /* only keys of this one; ANY_ACCOUNT, NO_ACCOUNT */
     struct key *key;
-    struct cell *cell;
+    struct turn turn;
     bool tried_usable, any_wait;
 };
 
-static int compare_u64(uint64_t a, uint64_t b)
+struct turn pool_turn(const struct keypool *p, const struct key *k, const struct cell *cell)
 {
-    return (a > b) - (a < b);
+    const struct account *a = &p->accounts[k->account];
+    bool by_load = p->strategy == STRATEGY_LEAST_BUSY;
+    if (p->strategy == STRATEGY_FILL_FIRST) return (struct turn){{0}};
+    return (struct turn){{by_load ? a->in_flight : 0, by_load ? k->in_flight : 0, cell ? cell->last_pick : 0,
+                          a->last_pick, k->last_pick}};
 }
 
-/* Negative: a goes before b. */
-static int compare_turn(const struct keypool *p, const struct key *a, const struct cell *a_cell, const struct key *b,
-                        const struct cell *b_cell)
+int turn_compare(const struct turn *a, const struct turn *b)
 {
-    const struct account *aa = &p->accounts[a->account], *ba = &p->accounts[b->account];
-    int d = 0;
-    if (p->strategy == STRATEGY_LEAST_BUSY) {
-        d = compare_u64(aa->in_flight, ba->in_flight);
-        if (!d) d = compare_u64(a->in_flight, b->in_flight);
-    }
-    if (!d) d = compare_u64(a_cell ? a_cell->last_pick : 0, b_cell ? b_cell->last_pick : 0);
-    if (!d) d = compare_u64(aa->last_pick, ba->last_pick);
-    return d ? d : compare_u64(a->last_pick, b->last_pick);
+    for (size_t i = 0; i < ARRAY_LEN(a->parts); i++)
+        if (a->parts[i] != b->parts[i]) return a->parts[i] < b->parts[i] ? -1 : 1;
+    return 0;
 }
 
 static bool was_tried(const struct pick_ask *ask, uint32_t slot)
@@ -128,19 +123,21 @@ static void consider(struct keypool *p, struct key *k, const struct pick_ask *as
     if (c->account != ANY_ACCOUNT && k->account != c->account) return;
     if (!ask->ignore_state && !key_may_serve(k)) return;
     out->candidates++;
-    int64_t wait = 0;
     struct cell *cell = cells_find(&p->cells, k->account, q->hash, q->model);
-    const struct limit *limit = ask->ignore_state ? NULL : blocker(p, k, q, cell, ask->now, &wait);
+    struct block b = {.reason = VERDICT_OK};
+    if (!ask->ignore_state) b = pool_block(p, k, q, cell, ask->now);
     int64_t held = ask->ticket ? hold_wait(cell, ask->now) : 0;
-    if (limit) {
-        note_wait(out, c, limit->reason, wait);
+    if (b.wait_ms > 0) {
+        note_wait(out, c, b.reason, b.wait_ms);
     } else if (held > 0) {
         note_wait(out, c, VERDICT_RATE_UNKNOWN, held);
     } else if (was_tried(ask, k->slot)) {
         c->tried_usable = true;
-    } else if (!c->key || (p->strategy != STRATEGY_FILL_FIRST && compare_turn(p, k, cell, c->key, c->cell) < 0)) {
+    } else {
+        struct turn turn = pool_turn(p, k, cell);
+        if (c->key && turn_compare(&turn, &c->turn) >= 0) return;
         c->key = k;
-        c->cell = cell;
+        c->turn = turn;
     }
 }
 
@@ -165,6 +162,7 @@ static void hand_out(struct keypool *p, struct key *k, const struct pick_ask *as
         cells_touch(&p->cells, cell, ask->now);
         cell->in_flight++;
         cell->last_pick = l->seq;
+        rate_add(&cell->rate, ask->now, 1, 0);
         l->cell = (int32_t)(cell - p->cells.at);
         limits[n++] = &cell->limit;
     }
@@ -336,6 +334,7 @@ void keypool_return(struct keypool *p, struct lease *l, const struct lease_end *
     struct account *a = &p->accounts[l->account];
     struct cell *cell = l->cell >= 0 ? &p->cells.at[l->cell] : NULL;
     struct lane *lane = pool_lane(p, l);
+    if (cell) pool_note_rate(cell, end);
     if (!l->test) {
         bool excused = pool_outage_end(p, k, cell, l, &q, end, &news);
         pool_apply(p, k, a, cell, l, &q, end, excused);
@@ -408,12 +407,11 @@ unsigned keypool_usable_for(struct keypool *p, struct str model, mono_t now)
 {
     struct model_query q = model_query(p, model, COST_UNKNOWN);
     unsigned n = 0;
-    int64_t wait;
     lock_get(&p->lock);
     for (size_t i = 0; i < p->count; i++) {
         struct key *k = p->order[i];
         struct cell *cell = cells_find(&p->cells, k->account, q.hash, q.model);
-        n += key_may_serve(k) && !blocker(p, k, &q, cell, now, &wait);
+        n += key_may_serve(k) && !pool_block(p, k, &q, cell, now).wait_ms;
     }
     lock_put(&p->lock);
     return n;

@@ -146,6 +146,7 @@ struct lease_end {
     struct str model;
     enum model_cost cost; /* as in pick_ask */
     bool cost_observed;   /* only traffic says so: it may have been wrong */
+    uint64_t tokens;      /* used, as far as is known */
     mono_t now;
     wall_t wall;
 };
@@ -181,7 +182,17 @@ bool keypool_test_end(struct keypool *p, const char *id, const struct lease_end 
 bool keypool_set_enabled(struct keypool *p, const char *id, bool enabled);
 bool keypool_reset(struct keypool *p, const char *id, mono_t now); /* clears its cooldowns by hand */
 bool keypool_set_label(struct keypool *p, const char *id, const char *label);
+/* Of the key's account, with what was metered before forgotten. */
 bool keypool_set_balance(struct keypool *p, const char *id, enum balance_origin origin, int64_t micro, wall_t now);
+/* Takes the cost of requests off the balance of the key's account. True: that is known, so there is something to save
+ * (the generation does not change). */
+bool keypool_spend(struct keypool *p, const char *id, int64_t micro);
+/* The known balances, each account once; only those with a key that may serve. */
+struct pool_balances {
+    int64_t left_micro; /* overdrawn ones count as 0 */
+    unsigned accounts, known;
+};
+void keypool_balances(struct keypool *p, struct pool_balances *out);
 bool keypool_set_account(struct keypool *p, const char *id, const char *account); /* learned from user/info */
 enum key_removed { KEY_REMOVED, KEY_NOT_FOUND, KEY_FROM_FILE };
 /* `origin` gets "file:line" when it is refused. Leases out keep working; the key leaves the list at once. */
@@ -206,10 +217,11 @@ struct key_view {
     enum key_state state;
     bool enabled;
     unsigned in_flight;
-    uint64_t ok, failed, limited; /* tries since start */
-    enum balance_origin balance_origin;
-    int64_t balance_micro;
-    wall_t balance_at;
+    uint64_t ok, failed, limited;          /* tries since start */
+    enum balance_origin balance_origin;    /* of the account: UNKNOWN, API or SET */
+    int64_t balance_micro;                 /* what is left of it */
+    int64_t balance_spent_micro;           /* taken off already: metered since it was told */
+    wall_t balance_at;                     /* when it was told */
     struct key_cooldown_view cooldowns[8]; /* soonest to end last; `cooldown_count` may be larger */
     unsigned cooldown_count;
     struct {
@@ -233,14 +245,61 @@ unsigned keypool_usable_for(struct keypool *p, struct str model, mono_t now);
 /* Raised by every change a screen or the disk should know; compare to find out. Lock-free. */
 uint64_t keypool_generation(const struct keypool *p);
 
+/* --- limits of (account, model) --- */
+/* Swaps the configured limits: `limit_rpm` and `limit_tpm` of the rules. A pair that used its limit within the last
+ * minute is passed over like a cooling one. */
+void keypool_set_limits(struct keypool *p, const struct model_rule *rules, size_t count);
+struct cell_view {
+    char account[64]; /* its name; of a key without a known account: the key's id */
+    char model[257];
+    unsigned in_flight;
+    uint64_t rpm, tpm;            /* of the last minute */
+    int64_t limit_rpm, limit_tpm; /* -1 not known */
+    bool configured;              /* else learned */
+    enum verdict reason, last_verdict;
+    int64_t ms_left; /* until it may serve; 0 now */
+    int64_t idle_ms;
+};
+/* Most recently used first; returns how many were filled. */
+size_t keypool_cells(struct keypool *p, mono_t now, struct cell_view *out, size_t room);
+
+/* --- why this key --- */
+struct turn {
+    uint64_t parts[5]; /* compared from the first on */
+};
+/* Whose turn it is: the smaller one goes first, of equal ones the one that joined first. */
+int turn_compare(const struct turn *a, const struct turn *b);
+enum explain_why { EXPLAIN_NEXT, EXPLAIN_READY, EXPLAIN_LIMIT, EXPLAIN_COOLING, EXPLAIN_BAD, EXPLAIN_OFF };
+const char *explain_word(enum explain_why why);
+struct explain_row {
+    char id[KEY_ID_LEN + 1];
+    enum explain_why why;
+    struct turn turn;    /* of those that could serve */
+    enum verdict reason; /* LIMIT, COOLING */
+    int64_t wait_ms;     /* the same */
+    const char *scope;   /* COOLING: "model", "paid models", "account" */
+    bool probing;        /* COOLING: half-open, another request is being tried */
+};
+struct explain {
+    enum model_cost cost;
+    int64_t outage_ms; /* a breaker is open for so long; 0 none: then no key is NEXT */
+    enum verdict outage_reason;
+    bool whole_upstream, waiting; /* others stand in line */
+};
+/* What keypool_acquire() would find now, for every key in order of joining; returns how many. Takes nothing. */
+size_t keypool_explain(struct keypool *p, struct str model, enum model_cost cost, mono_t now, struct explain *out,
+                       struct explain_row *rows, size_t room);
+
 /* --- persistence: ids only, wall clock --- */
 struct key_saved {
     char id[KEY_ID_LEN + 1];
     char label[64], account[64], class_evidence[64];
     int class;
-    bool enabled, ever_worked, label_by_hand;
+    bool enabled, ever_worked, label_by_hand, has_conf_balance;
     int balance_origin;
     int64_t balance_micro, balance_at_ms, tested_at_ms, class_at_ms;
+    int64_t balance_spent_micro; /* metered since balance_at */
+    int64_t conf_balance_micro;  /* that a file gave, when has_conf_balance */
 };
 struct cooldown_saved {
     char id[KEY_ID_LEN + 1];

@@ -10,7 +10,6 @@
 #include "pool/pool_priv.h"
 
 enum {
-    FREE_BALANCE_MICRO = 30000,
     LATELY_MS = 600000,
     RETEST_UNTESTED_MS = 60000,
     RETEST_INVALID_MS = 600000,
@@ -29,11 +28,6 @@ const char *key_state_name(enum key_state s)
     return (unsigned)s < KEY_STATE_COUNT ? names[s] : "?";
 }
 
-static bool is_setback(enum key_class c)
-{
-    return c == CLASS_INVALID || c == CLASS_UNVERIFIED;
-}
-
 void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall_t wall, const char *evidence)
 {
     if (k->class == class) return;
@@ -42,16 +36,6 @@ void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall
     k->class_at = wall;
     text_clean(str_of(evidence), k->class_evidence, sizeof k->class_evidence);
     pool_changed(p);
-}
-
-void pool_class_by_balance(struct keypool *p, struct key *k, wall_t now)
-{
-    bool has_money = k->balance_micro > FREE_BALANCE_MICRO;
-    if (is_setback(k->class)) return;
-    if (k->balance_origin == BALANCE_API)
-        pool_set_class(p, k, has_money ? CLASS_PAID : CLASS_FREE, now, "balance by user/info");
-    if (k->balance_origin == BALANCE_SET && has_money && k->class == CLASS_UNKNOWN)
-        pool_set_class(p, k, CLASS_PAID, now, "balance given by hand");
 }
 
 static void repair(struct keypool *p, struct key *k, wall_t wall)
@@ -187,14 +171,15 @@ void pool_apply(struct keypool *p, struct key *k, struct account *a, struct cell
 }
 
 /* Every model that the account was asked for lately is cooling. */
-static bool all_cells_cool(const struct account *a, mono_t now)
+static bool all_cells_cool(const struct keypool *p, const struct account *a, mono_t now)
 {
     bool any = false;
     LIST_FOR(it, &a->cells)
     {
-        const struct cell *cell = LIST_ENTRY(it, struct cell, of_account);
+        struct cell *cell = LIST_ENTRY(it, struct cell, of_account);
         if (!cell->in_flight && mono_since(now, cell->used_at) > LATELY_MS) continue;
-        if (!limit_cooling(&cell->limit, now)) return false;
+        bool used_up = p->limit_count && pool_quota_wait(p, cell, now) > 0;
+        if (!used_up && !limit_cooling(&cell->limit, now)) return false;
         any = true;
     }
     return any;
@@ -206,7 +191,7 @@ enum key_state pool_state(struct keypool *p, const struct key *k, mono_t now)
     if (!k->enabled) return k->in_flight ? KEY_DRAINING : KEY_OFF;
     if (k->class == CLASS_INVALID) return KEY_BAD;
     if (k->testing) return KEY_TESTING;
-    if (limit_cooling(&a->scopes[ON_ACCOUNT], now) || all_cells_cool(a, now)) return KEY_COOLING;
+    if (limit_cooling(&a->scopes[ON_ACCOUNT], now) || all_cells_cool(p, a, now)) return KEY_COOLING;
     if (k->in_flight) return KEY_BUSY;
     return k->tested_at.ms || k->ever_worked ? KEY_READY : KEY_UNTESTED;
 }
@@ -298,7 +283,12 @@ bool keypool_reset(struct keypool *p, const char *id, mono_t now)
     if (k) {
         struct account *a = &p->accounts[k->account];
         for (size_t i = 0; i < ACCOUNT_SCOPES; i++) a->scopes[i] = (struct limit){0};
-        LIST_FOR(it, &a->cells) LIST_ENTRY(it, struct cell, of_account)->limit = (struct limit){0};
+        LIST_FOR(it, &a->cells)
+        {
+            struct cell *cell = LIST_ENTRY(it, struct cell, of_account);
+            cell->limit = (struct limit){0};
+            cell->rate = (struct rate){0};
+        }
         if (k->class == CLASS_INVALID) k->test_due = now;
         pool_changed(p);
     }
@@ -313,21 +303,6 @@ bool keypool_set_label(struct keypool *p, const char *id, const char *label)
     if (k) {
         k->label_by_hand = label && label[0];
         text_clean(k->label_by_hand ? str_of(label) : str_of(k->conf_label), k->label, sizeof k->label);
-        pool_changed(p);
-    }
-    lock_put(&p->lock);
-    return k != NULL;
-}
-
-bool keypool_set_balance(struct keypool *p, const char *id, enum balance_origin origin, int64_t micro, wall_t now)
-{
-    lock_get(&p->lock);
-    struct key *k = pool_find(p, id);
-    if (k) {
-        k->balance_origin = origin;
-        k->balance_micro = origin == BALANCE_UNKNOWN ? 0 : micro;
-        k->balance_at = now;
-        pool_class_by_balance(p, k, now);
         pool_changed(p);
     }
     lock_put(&p->lock);

@@ -52,14 +52,24 @@ static void add_cooldown(struct key_view *v, const char *model, const struct lim
     str_copy(v->cooldowns[at].model, sizeof v->cooldowns[at].model, str_of(model));
 }
 
-static void view_cooldowns(const struct account *a, mono_t now, struct key_view *v)
+/* A configured limit that is used up looks like a cooldown. */
+static void add_quota(struct keypool *p, struct key_view *v, struct cell *cell, mono_t now)
+{
+    int64_t ms = p->limit_count ? pool_quota_wait(p, cell, now) : 0;
+    struct limit l = {.until = mono_add(now, ms), .reason = VERDICT_RATE_MINUTE};
+    if (ms > 0 && l.until.ms > cell->limit.until.ms)
+        add_cooldown(v, cell->model, &l, now);
+    else
+        add_cooldown(v, cell->model, &cell->limit, now);
+}
+
+static void view_cooldowns(struct keypool *p, const struct account *a, mono_t now, struct key_view *v)
 {
     static const char *const names[ACCOUNT_SCOPES] = {"(paid)", "(Pro/)", ""};
     for (size_t i = 0; i < ACCOUNT_SCOPES; i++) add_cooldown(v, names[i], &a->scopes[i], now);
     LIST_FOR(it, &a->cells)
     {
-        const struct cell *cell = LIST_ENTRY(it, struct cell, of_account);
-        add_cooldown(v, cell->model, &cell->limit, now);
+        add_quota(p, v, LIST_ENTRY(it, struct cell, of_account), now);
     }
 }
 
@@ -81,9 +91,10 @@ static void view_key(struct keypool *p, const struct key *k, mono_t now, struct 
     v->ok = k->ok;
     v->failed = k->failed;
     v->limited = k->limited;
-    v->balance_origin = k->balance_origin;
-    v->balance_micro = k->balance_micro;
-    v->balance_at = k->balance_at;
+    v->balance_origin = a->balance.origin;
+    v->balance_micro = balance_left(&a->balance);
+    v->balance_spent_micro = a->balance.spent;
+    v->balance_at = a->balance.at;
     v->tested_at = k->tested_at;
     v->used_at = k->used_at;
     v->ever_worked = k->ever_worked;
@@ -92,7 +103,7 @@ static void view_key(struct keypool *p, const struct key *k, mono_t now, struct 
     v->last_error.code = k->last_error.code;
     v->last_error.verdict = k->last_error.verdict;
     memcpy(v->last_error.message, k->last_error.message, sizeof v->last_error.message);
-    view_cooldowns(a, now, v);
+    view_cooldowns(p, a, now, v);
 }
 
 size_t keypool_view(struct keypool *p, mono_t now, struct key_view *out, size_t room)
@@ -123,9 +134,7 @@ static void save_key(const struct keypool *p, const struct key *k, struct key_sa
     s->enabled = k->enabled;
     s->ever_worked = k->ever_worked;
     s->label_by_hand = k->label_by_hand;
-    s->balance_origin = (int)k->balance_origin;
-    s->balance_micro = k->balance_micro;
-    s->balance_at_ms = k->balance_at.ms;
+    pool_save_balance(p, k, s);
     s->tested_at_ms = k->tested_at.ms;
     s->class_at_ms = k->class_at.ms;
 }
@@ -220,17 +229,14 @@ static void restore_key(struct keypool *p, const struct key_saved *s, mono_t now
     int64_t account = s->account[0] && p->accounts[k->account].own ? pool_account(p, str_of(s->account), false) : -1;
     if (account >= 0) {
         p->accounts[k->account].keys--;
+        pool_merge_balance(p, k->account, (uint32_t)account);
         pool_join_account(p, k, (uint32_t)account);
     }
     k->enabled = s->enabled;
     k->ever_worked = s->ever_worked;
     if (s->ever_worked && s->class != CLASS_INVALID) p->accounts[k->account].worked_at = (wall_t){s->tested_at_ms};
     k->tested_at = (wall_t){s->tested_at_ms};
-    if (s->balance_origin == BALANCE_API || s->balance_origin == BALANCE_SET) {
-        k->balance_origin = (enum balance_origin)s->balance_origin;
-        k->balance_micro = s->balance_micro;
-        k->balance_at = (wall_t){s->balance_at_ms};
-    }
+    pool_restore_balance(p, k, s);
     if (s->class > CLASS_UNKNOWN && s->class < CLASS_COUNT) {
         k->class = k->class_before = CLASS_UNKNOWN;
         pool_set_class(p, k, (enum key_class)s->class, (wall_t){s->class_at_ms}, s->class_evidence);
@@ -285,8 +291,8 @@ static size_t runtime_line(struct keypool *p, const struct key *k, char *out, si
     const char *secret = strrchr(k->auth, ' ') + 1;
     plain_word(k->label, true, label, sizeof label);
     plain_word(a->own ? "" : a->name, false, account, sizeof account);
-    if (k->balance_origin == BALANCE_SET) {
-        long long micro = k->balance_micro;
+    if (a->balance.origin == BALANCE_SET) {
+        long long micro = a->balance.micro;
         snprintf(money, sizeof money, " balance=%s%lld.%06lld", micro < 0 ? "-" : "", llabs(micro) / 1000000,
                  llabs(micro) % 1000000);
     }

@@ -20,6 +20,13 @@ enum {
 /* Scopes of an account that can cool as a whole; index into account.scopes. */
 enum account_scope { ON_PAID_PLAIN, ON_PAID_PRO, ON_ACCOUNT, ACCOUNT_SCOPES };
 
+struct balance {
+    enum balance_origin origin; /* UNKNOWN, API or SET */
+    int64_t micro;              /* when it was told */
+    wall_t at;
+    int64_t spent; /* metered since, by all keys of the account; never negative */
+};
+
 struct account {
     char name[LABEL_ROOM];
     bool own;           /* made for a key without a known account; `name` is that key's id */
@@ -28,6 +35,8 @@ struct account {
     uint64_t last_pick;
     wall_t worked_at; /* a key of it worked last; 0 not known */
     uint64_t stamp;   /* of the last census that counted it */
+    struct balance balance;
+    wall_t restored_at; /* of the balance that a saved row gave; INT64_MAX: a file's word counts more */
     struct limit scopes[ACCOUNT_SCOPES];
     struct list cells;
 };
@@ -54,10 +63,7 @@ struct key {
     unsigned invalid_repeats;
     mono_t doubted; /* last 401 of a request that is neither forgotten nor followed by a success; 0 none */
     uint64_t ok, failed, limited;
-    enum balance_origin balance_origin;
-    int64_t balance_micro;
-    wall_t balance_at;
-    bool has_conf_balance;
+    bool has_conf_balance; /* what the file said last */
     int64_t conf_balance_micro;
     wall_t tested_at, used_at;
     struct {
@@ -80,6 +86,9 @@ struct keypool {
     struct account *accounts;
     size_t account_count; /* ever used */
     struct cells cells;
+    struct model_limit *limits; /* of the configuration (quota.c) */
+    size_t limit_count;
+    uint32_t limits_version;
     struct lanes lanes;
     struct breaker breaker; /* of the whole upstream */
     uint64_t seq, joins, stamp;
@@ -120,6 +129,31 @@ static inline bool key_may_serve(const struct key *k)
     return k->enabled && k->class != CLASS_INVALID;
 }
 
+/* Classes that a key gets rid of when it works again. */
+static inline bool is_setback(enum key_class c)
+{
+    return c == CLASS_INVALID || c == CLASS_UNVERIFIED;
+}
+
+/* What keeps a request from a key now. wait_ms 0, reason OK: nothing. */
+struct block {
+    enum verdict reason;
+    int64_t wait_ms;
+    const struct limit *limit; /* NULL: none of ours, by_quota */
+    bool by_quota;             /* the configured limit of a minute is used up */
+};
+/* The longest wait on the way. Not whether the key may serve at all. */
+struct block pool_block(struct keypool *p, const struct key *k, const struct model_query *q, struct cell *cell,
+                        mono_t now);
+/* `cell` may be NULL. */
+struct turn pool_turn(const struct keypool *p, const struct key *k, const struct cell *cell);
+
+/* quota.c */
+/* Time until the configured limit of a minute lets one more through: 0 now. */
+int64_t pool_quota_wait(const struct keypool *p, struct cell *cell, mono_t now);
+/* A lease came back: what it used, and what that says about the limits. */
+void pool_note_rate(struct cell *cell, const struct lease_end *end);
+
 /* roster.c */
 void pool_join_account(struct keypool *p, struct key *k, uint32_t account);
 /* Index of the account of that name, made when there is none; -1: no room. */
@@ -134,8 +168,16 @@ enum key_state pool_state(struct keypool *p, const struct key *k, mono_t now);
 void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall_t wall, const char *evidence);
 /* The platform does not know the key. */
 void pool_invalidate(struct keypool *p, struct key *k, mono_t now, wall_t wall, bool by_test);
+
+/* balance.c */
+int64_t balance_left(const struct balance *b); /* 0 when unknown */
 /* What a balance says about the class. */
 void pool_class_by_balance(struct keypool *p, struct key *k, wall_t now);
+void pool_conf_balance(struct keypool *p, struct key *k, const struct key_conf *conf, wall_t now);
+/* A key moves: its new account takes the balance when that is newer. */
+void pool_merge_balance(struct keypool *p, uint32_t from, uint32_t to);
+void pool_save_balance(const struct keypool *p, const struct key *k, struct key_saved *s);
+void pool_restore_balance(struct keypool *p, struct key *k, const struct key_saved *s);
 
 /* outage.c */
 struct lane *pool_lane(struct keypool *p, const struct lease *l); /* NULL: none */

@@ -47,6 +47,7 @@ void keypool_free(struct keypool *p)
     free(p->slots);
     free(p->order);
     free(p->accounts);
+    free(p->limits);
     cells_free(&p->cells);
     lanes_free(&p->lanes);
     lock_destroy(&p->lock);
@@ -90,6 +91,7 @@ static void move_account(struct keypool *p, struct key *k, uint32_t account)
 {
     if (account == k->account) return;
     p->accounts[k->account].keys--;
+    pool_merge_balance(p, k->account, account);
     pool_join_account(p, k, account);
     pool_changed(p);
 }
@@ -137,16 +139,6 @@ static void set_conf_label(struct key *k, const char *label)
     if (!k->label_by_hand) memcpy(k->label, k->conf_label, sizeof k->label);
 }
 
-/* A balance from the file counts when it is new there: a reload does not undo what was typed on the screen since. */
-static void set_conf_balance(struct key *k, const struct key_conf *conf, wall_t wall)
-{
-    if (!conf->has_balance || (k->has_conf_balance && k->conf_balance_micro == conf->balance_micro)) return;
-    k->has_conf_balance = true;
-    k->conf_balance_micro = k->balance_micro = conf->balance_micro;
-    k->balance_origin = BALANCE_SET;
-    k->balance_at = wall;
-}
-
 static bool from_state(const struct key_conf *conf)
 {
     return !conf->origin || !conf->origin[0] || strcmp(conf->origin, "state") == 0;
@@ -163,11 +155,10 @@ static struct key *new_key(const struct key_conf *conf, mono_t now)
     key_mask(conf->secret, k->masked, sizeof k->masked);
     text_clean(from_state(conf) ? STR("state") : str_of(conf->origin), k->origin, sizeof k->origin);
     set_conf_label(k, conf->label);
-    set_conf_balance(k, conf, wall_now());
     return k;
 }
 
-static bool join(struct keypool *p, struct key *k, const struct key_conf *conf)
+static bool join(struct keypool *p, struct key *k, const struct key_conf *conf, wall_t wall)
 {
     uint32_t slot = 0;
     while (slot < POOL_KEYS_MAX && p->slots[slot]) slot++;
@@ -182,14 +173,15 @@ static bool join(struct keypool *p, struct key *k, const struct key_conf *conf)
     k->join = ++p->joins;
     pool_join_account(p, k, (uint32_t)account);
     p->slots[slot] = p->order[p->count++] = k;
-    pool_class_by_balance(p, k, k->balance_at);
+    pool_conf_balance(p, k, conf, wall);
+    pool_class_by_balance(p, k, wall);
     pool_changed(p);
     return true;
 }
 
 /* A key that is there already, seen again: the configuration's word counts; the state directory's file only says that
  * it was once added by hand. */
-static void update(struct keypool *p, struct key *k, const struct key_conf *conf, bool runtime)
+static void update(struct keypool *p, struct key *k, const struct key_conf *conf, bool runtime, wall_t wall)
 {
     struct str account = str_of(conf->account);
     k->runtime |= runtime && from_state(conf);
@@ -197,10 +189,10 @@ static void update(struct keypool *p, struct key *k, const struct key_conf *conf
     k->from_file = true;
     text_clean(str_of(conf->origin), k->origin, sizeof k->origin);
     set_conf_label(k, conf->label);
-    set_conf_balance(k, conf, wall_now());
     int64_t at = account.n ? pool_account(p, account, false) : -1;
     if (at >= 0) move_account(p, k, (uint32_t)at);
-    pool_class_by_balance(p, k, k->balance_at);
+    pool_conf_balance(p, k, conf, wall);
+    pool_class_by_balance(p, k, wall);
     pool_changed(p);
 }
 
@@ -210,6 +202,7 @@ static enum key_added add_one(struct keypool *p, const struct key_conf *conf, bo
 {
     enum key_added result = KEY_POOL_FULL;
     struct key *k = new_key(conf, now);
+    wall_t wall = wall_now();
     if (!k) return result;
     k->runtime = runtime;
     k->from_file = !runtime;
@@ -217,8 +210,8 @@ static enum key_added add_one(struct keypool *p, const struct key_conf *conf, bo
     struct key *there = find_digest(p, k->digest);
     if (there) {
         result = KEY_DUPLICATE;
-        update(p, there, conf, runtime);
-    } else if (join(p, k, conf)) {
+        update(p, there, conf, runtime, wall);
+    } else if (join(p, k, conf, wall)) {
         result = KEY_ADDED;
     }
     if (result != KEY_POOL_FULL) memcpy(id, there ? there->id : k->id, KEY_ID_LEN + 1);

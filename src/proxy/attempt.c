@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "proxy/exchange.h"
+#include "proxy/units.h"
 
 enum {
     COMMENT_EVERY_MS = 15000,
@@ -185,6 +186,7 @@ static bool is_news(enum verdict v)
 static void return_lease(struct exchange *e, enum verdict v)
 {
     wall_t wall = wall_now();
+    e->usage = tap_usage(&e->tap);
     struct lease_end end = {.verdict = v,
                             .status = e->status,
                             .code = e->last_error.code,
@@ -194,6 +196,7 @@ static void return_lease(struct exchange *e, enum verdict v)
                             .model = str_of(e->scan.model),
                             .cost = e->cost,
                             .cost_observed = e->cost_observed,
+                            .tokens = e->usage.known ? (uint64_t)(e->usage.in + e->usage.out) : 0,
                             .now = loop_now(e->p->loop),
                             .wall = wall};
     if (is_news(v))
@@ -529,6 +532,8 @@ static void finish_collected(struct exchange *e, const struct call_end *end)
     }
     if (v == VERDICT_OK) remember_model(e);
     if (v == VERDICT_OK) bound_learn(e);
+    if (v == VERDICT_OK && strcmp(e->route.path, "images/generations") == 0)
+        e->units = units_of_images(buf_str(&e->gate_bytes));
     answer_whole(e, v);
 }
 

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "proxy/alias.h"
 #include "proxy/auth.h"
+#include "proxy/units.h"
 
 enum { SPARE_MAX = 1024 };
 
@@ -287,6 +288,7 @@ void exchange_on_body(struct exchange *e)
     e->body = conn_take_body(e->conn);
     e->bytes_up = e->body ? e->body->bytes.len : 0;
     if (!splice_model(e)) return;
+    if (e->body && strcmp(e->route.path, "audio/speech") == 0) e->units = units_of_speech(buf_str(&e->body->bytes));
     e->model_known = e->scan.has_model && model_is_known(e->p, str_of(e->scan.model));
     if (image_wanted(e)) {
         image_start(e);

@@ -113,13 +113,14 @@ struct exchange {
 
     /* Towards the client. */
     struct tap tap;
+    struct usage usage;    /* of the last try, when its lease is back */
+    int64_t units;         /* pictures, bytes of a text to speak; 0 none */
     struct filter *filter; /* rewrites a good answer; NULL: it passes byte for byte */
     bool is_stream;        /* the answer is an event stream */
     bool comments_on;      /* the head went out without an event */
     bool paused;           /* the client is slow: the upstream waits */
     int client_status;     /* 0: nothing sent */
     uint64_t bytes_down;
-    int64_t units;         /* pictures delivered */
     int64_t first_byte_us; /* first byte to the client, 0 none */
 
     /* Deadlines; ms 0 = none. One timer that looks at all of them. */

@@ -108,7 +108,7 @@ void settle_fill(const struct exchange *e, struct record *r)
     str_copy(r->method, sizeof r->method, str_of(e->method));
     r->stream = e->is_stream || e->scan.stream;
     r->status = e->client_status;
-    r->usage = tap_usage(&e->tap);
+    r->usage = e->lease.seq || !e->usage.known ? tap_usage(&e->tap) : e->usage;
     r->usage.units = e->units;
     r->ttft_ms = e->first_byte_us ? ms_between(begun_us, e->first_byte_us) : -1;
     r->duration_ms = ms_between(begun_us, now_us);

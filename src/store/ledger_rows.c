@@ -156,14 +156,6 @@ static bool gather(struct statedb *db, struct day_clients *clients, struct batch
 
 /* ---- writing ---- */
 
-static void bind_known(struct query *q, bool known, int64_t v)
-{
-    if (known)
-        bind_int(q, v);
-    else
-        q->ok = q->ok && sqlite3_bind_null(q->st, q->next++) == SQLITE_OK;
-}
-
 static void put_row(struct query *q, const struct ledger_row *r)
 {
     bind_int(q, r->time.ms);

@@ -34,6 +34,10 @@ const char *const statedb_steps[] = {
      */
     "CREATE TABLE sticky(kind INT NOT NULL, id TEXT NOT NULL, key_id TEXT NOT NULL, account TEXT NOT NULL,"
     " made INT NOT NULL, PRIMARY KEY(kind, id)) WITHOUT ROWID;",
+
+    /* 4: what was metered since the balance was told; the balance that the key's file gave, NULL none. */
+    "ALTER TABLE key ADD COLUMN balance_spent INT NOT NULL DEFAULT 0;"
+    "ALTER TABLE key ADD COLUMN conf_balance INT;",
 };
 
 const int statedb_schema = (int)ARRAY_LEN(statedb_steps);

@@ -28,6 +28,15 @@ static inline void bind_int(struct query *q, int64_t v)
     q->ok = q->ok && sqlite3_bind_int64(q->st, q->next++, v) == SQLITE_OK;
 }
 
+/* NULL when it is not known. */
+static inline void bind_known(struct query *q, bool known, int64_t v)
+{
+    if (known)
+        bind_int(q, v);
+    else
+        q->ok = q->ok && sqlite3_bind_null(q->st, q->next++) == SQLITE_OK;
+}
+
 static inline void bind_text(struct query *q, const char *text)
 {
     q->ok = q->ok && sqlite3_bind_text(q->st, q->next++, text, -1, SQLITE_STATIC) == SQLITE_OK;
@@ -52,6 +61,14 @@ static inline bool next_row(struct query *q)
 static inline int64_t read_int(struct query *q)
 {
     return sqlite3_column_int64(q->st, q->next++);
+}
+
+/* False, and 0: NULL. */
+static inline bool read_known(struct query *q, int64_t *v)
+{
+    bool known = sqlite3_column_type(q->st, q->next) != SQLITE_NULL;
+    *v = read_int(q);
+    return known;
 }
 
 static inline int read_in_range(struct query *q, int count)

@@ -11,14 +11,15 @@ enum { ROWS_MAX = 100000 };
 
 static bool load_keys(struct statedb *db, struct state_loaded *out, struct buf *why)
 {
-    struct query q =
-        query_begin(db, "SELECT id, label, label_by_hand, account, class, class_evidence, class_at, enabled,"
-                        " ever_worked, balance_origin, balance_micro, balance_at, tested_at FROM key"
-                        " ORDER BY last_seen DESC, position");
+    struct query q = query_begin(
+        db, "SELECT id, label, label_by_hand, account, class, class_evidence, class_at, enabled,"
+            " ever_worked, balance_origin, balance_micro, balance_at, tested_at, balance_spent, conf_balance"
+            " FROM key"
+            " ORDER BY last_seen DESC, position");
     while (out->key_count < ROWS_MAX && next_row(&q)) {
         out->keys = xrealloc(out->keys, out->key_count + 1, sizeof *out->keys);
         struct key_saved *k = &out->keys[out->key_count++];
-        *k = (struct key_saved){0};
+        memset(k, 0, sizeof *k);
         read_text(&q, k->id, sizeof k->id);
         read_text(&q, k->label, sizeof k->label);
         k->label_by_hand = read_int(&q) != 0;
@@ -32,6 +33,8 @@ static bool load_keys(struct statedb *db, struct state_loaded *out, struct buf *
         k->balance_micro = read_int(&q);
         k->balance_at_ms = read_int(&q);
         k->tested_at_ms = read_int(&q);
+        k->balance_spent_micro = read_int(&q);
+        k->has_conf_balance = read_known(&q, &k->conf_balance_micro);
     }
     return query_end(&q, "read keys from", why);
 }
@@ -107,8 +110,8 @@ static bool put_keys(struct statedb *db, const struct key_saved *keys, size_t co
 {
     struct query q = query_begin(db, "INSERT OR REPLACE INTO key(id, label, label_by_hand, account, class,"
                                      " class_evidence, class_at, enabled, ever_worked, balance_origin, balance_micro,"
-                                     " balance_at, tested_at, position, last_seen)"
-                                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)");
+                                     " balance_at, tested_at, balance_spent, conf_balance, position, last_seen)"
+                                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
     for (size_t i = 0; i < count && q.ok; i++) {
         const struct key_saved *k = &keys[i];
         bind_text(&q, k->id);
@@ -124,6 +127,8 @@ static bool put_keys(struct statedb *db, const struct key_saved *keys, size_t co
         bind_int(&q, k->balance_micro);
         bind_int(&q, k->balance_at_ms);
         bind_int(&q, k->tested_at_ms);
+        bind_int(&q, k->balance_spent_micro);
+        bind_known(&q, k->has_conf_balance, k->conf_balance_micro);
         bind_int(&q, (int64_t)i);
         bind_int(&q, now.ms);
         run(&q);
