@@ -213,6 +213,11 @@ static void request_cancel(struct engine *g, struct command *cmd)
     control_answer(cmd, 202, "request cancelled");
 }
 
+static void models_refresh(struct engine *g, struct command *cmd)
+{
+    refresh_start(g->refresh, cmd);
+}
+
 static void reload(struct engine *g, struct command *cmd)
 {
     engine_reload(g, cmd);
@@ -264,6 +269,7 @@ static void (*const verbs[CMD_COUNT])(struct engine *, struct command *) = {
     [CMD_MODEL_UNBAN] = model_unban,
     [CMD_EXPLAIN] = explain,
     [CMD_REQUEST_CANCEL] = request_cancel,
+    [CMD_MODELS_REFRESH] = models_refresh,
     [CMD_RELOAD] = reload,
     [CMD_SETTING] = set_setting,
     [CMD_DRAIN] = drain,

@@ -150,6 +150,7 @@ static void addrs_delivered(void *reader, struct mail *m)
     addrs_put(g->addrs);
     g->addrs = am->addrs;
     for (unsigned i = 0; i < g->worker_count; i++) engine_give_addrs(g->workers[i], g->addrs);
+    if (!g->addrs->failed && g->refresh) refresh_addrs_known(g->refresh);
     free(am);
 }
 
@@ -342,6 +343,7 @@ static bool boot(struct engine *g, struct buf *why)
     if (!start_workers(g, why)) return false;
     g->tester = tester_new(g);
     g->models = models_new(g);
+    g->refresh = refresh_new(g);
     g->signals = signals_new(g);
     if (!g->signals) {
         buf_printf(why, "cannot watch for signals: %s", strerror(errno));
@@ -377,6 +379,7 @@ static void shut_down(struct engine *g)
     if (g->loop) loop_close_mailbox(g->loop);
     if (g->signals) signals_free(g->signals);
     if (g->tester) tester_free(g->tester);
+    if (g->refresh) refresh_free(g->refresh);
     if (g->models) models_free(g->models);
     if (g->pool && g->state && g->disk) engine_save_all(g);
     if (g->ledger) ledger_flush(g->ledger);

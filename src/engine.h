@@ -12,6 +12,7 @@
 #include "control/control.h"
 #include "meter/meter.h"
 #include "net/listener.h"
+#include "models.h"
 #include "net/upstream.h"
 #include "store/ledger.h"
 #include "store/state.h"
@@ -27,7 +28,6 @@ struct run_options {                   /* of the command line */
 };
 
 struct tester;
-struct models;
 struct signals;
 
 /* Costs by key that the pool does not know yet, so that its lock is taken once a key and not once a request. */
@@ -66,6 +66,7 @@ struct engine {
     struct ui *ui;
     struct tester *tester;
     struct models *models;
+    struct refresh *refresh;
     struct signals *signals;
     struct catalog *catalog; /* the newest; never NULL once booted */
     struct addrs *addrs;     /* the newest, for workers of a new configuration */
@@ -153,11 +154,6 @@ void tester_add(struct tester *t, const char *key_id, bool deep, struct command 
 unsigned tester_add_all(struct tester *t, bool bad_only);
 unsigned tester_cancel(struct tester *t); /* what is queued; returns how many */
 void tester_progress(const struct tester *t, struct snap_progress *out);
-
-/* models.c: the run-time catalogue. */
-struct models *models_new(struct engine *g); /* after the workers */
-void models_free(struct models *m);
-void models_conf_changed(struct models *m);
 
 /* signals.c */
 void signals_block(void);                      /* before any thread */

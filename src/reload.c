@@ -31,6 +31,7 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
     bool other_host = strcmp(conf->upstream_host, g->conf->upstream_host) != 0 ||
                       conf->upstream_port != g->conf->upstream_port ||
                       strcmp(conf->upstream_proxy, g->conf->upstream_proxy) != 0;
+    bool other_platform = strcmp(conf->api_url, g->conf->api_url) != 0;
     struct buf restart = BUF_INIT(4096);
     conf_diff_restart(g->conf, conf, &restart);
     if (restart.len) log_msg(LOG_WARN, "these options need a restart to change: %s", buf_cstr(&restart));
@@ -46,7 +47,7 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
     for (unsigned i = 0; i < g->worker_count; i++)
         if (!worker_call(g->workers[i], give_conf, conf_get(conf))) conf_put(conf);
     engine_apply_bans(g);
-    models_conf_changed(g->models);
+    models_conf_changed(g->models, other_platform);
     if (other_host) {
         keypool_outage_reset(g->pool);
         addrs_put(g->addrs);
@@ -56,6 +57,7 @@ void engine_apply_conf(struct engine *g, struct conf *conf)
         for (unsigned i = 0; g->addrs && i < g->worker_count; i++) engine_give_addrs(g->workers[i], g->addrs);
         resolver_hurry(g->resolver); /* who reloads may have moved the name too */
     }
+    refresh_conf_changed(g->refresh, other_platform);
     g->conf_error[0] = '\0';
     control_changed(g->control);
 }

@@ -119,6 +119,7 @@ void engine_tick(void *arg)
     meter_set_day(g->meter, wall_day_cached(&g->day_cache, wall_now()));
     engine_drain_records(g);
     give_memory_back(g);
+    models_take_observed(g->models);
     uint64_t generation = keypool_generation(g->pool);
     if (generation != g->seen_generation) {
         g->seen_generation = generation;

@@ -30,6 +30,7 @@ static const struct local_route routes[] = {
     {"DELETE", "/admin/api/keys/{id}", ROUTE_OWN, api_key_remove},
     {"POST", "/admin/api/models/ban", ROUTE_ACT, api_model_ban},
     {"POST", "/admin/api/models/unban", ROUTE_ACT, api_model_unban},
+    {"POST", "/admin/api/models/refresh", ROUTE_ACT, api_models_refresh},
     {"POST", "/admin/api/requests/{id}/cancel", ROUTE_ACT, api_request_cancel},
     {"POST", "/admin/api/reload", ROUTE_OWN, api_reload},
     {"POST", "/admin/api/drain", ROUTE_OWN, api_drain},

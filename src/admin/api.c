@@ -324,6 +324,11 @@ void api_model_unban(void *arg, struct local_call *lc)
     send_with_text(arg, lc, verb(arg, lc, CMD_MODEL_UNBAN), "model", false);
 }
 
+void api_models_refresh(void *arg, struct local_call *lc)
+{
+    send_verb(arg, lc, verb(arg, lc, CMD_MODELS_REFRESH));
+}
+
 void api_request_cancel(void *arg, struct local_call *lc)
 {
     struct admin *a = arg;

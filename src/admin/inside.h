@@ -43,6 +43,7 @@ void api_key_balance(void *arg, struct local_call *lc);
 void api_key_remove(void *arg, struct local_call *lc);
 void api_model_ban(void *arg, struct local_call *lc);
 void api_model_unban(void *arg, struct local_call *lc);
+void api_models_refresh(void *arg, struct local_call *lc);
 void api_request_cancel(void *arg, struct local_call *lc);
 void api_reload(void *arg, struct local_call *lc);
 void api_drain(void *arg, struct local_call *lc);

@@ -21,7 +21,8 @@
     COMMAND(KEY_BALANCE, "balance", true) /* text: "14.00", "" = unknown again */                                      \
     COMMAND(MODEL_BAN, "ban", true)       /* text: model */                                                            \
     COMMAND(MODEL_UNBAN, "unban", true)                                                                                \
-    COMMAND(REQUEST_CANCEL, "cancel", true) /* number: id */                                                           \
+    COMMAND(REQUEST_CANCEL, "cancel", true)         /* number: id */                                                   \
+    COMMAND(MODELS_REFRESH, "refresh_models", true) /* ask the platform for its list now */                            \
     COMMAND(RELOAD, "reload", true)                                                                                    \
     COMMAND(SETTING, "setting", false)             /* subject: name, text: value; screen settings */                   \
     COMMAND(DRAIN, "drain", false)                 /* stop: listener closed, streams finish, exit 0 */                 \

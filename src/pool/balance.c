@@ -8,8 +8,6 @@
  * there: neither a reload nor a restart undoes what was typed or metered since. */
 #include "pool/pool_priv.h"
 
-enum { FREE_BALANCE_MICRO = 30000 };
-
 int64_t balance_left(const struct balance *b)
 {
     return b->origin == BALANCE_UNKNOWN ? 0 : money_add(b->micro, -b->spent);
@@ -75,6 +73,15 @@ void pool_restore_balance(struct keypool *p, struct key *k, const struct key_sav
     a->balance.spent = MAX(s->balance_spent_micro, 0);
 }
 
+/* Whoever types a balance says that there is money again. */
+static void class_by_new_balance(struct keypool *p, struct key *k, wall_t now)
+{
+    const struct balance *b = &p->accounts[k->account].balance;
+    pool_class_by_balance(p, k, now);
+    if (b->origin == BALANCE_SET && k->class == CLASS_FREE && b->micro > FREE_BALANCE_MICRO)
+        pool_set_class(p, k, CLASS_PAID, now, "balance given by hand");
+}
+
 bool keypool_set_balance(struct keypool *p, const char *id, enum balance_origin origin, int64_t micro, wall_t now)
 {
     lock_get(&p->lock);
@@ -82,7 +89,7 @@ bool keypool_set_balance(struct keypool *p, const char *id, enum balance_origin 
     if (k) {
         set(&p->accounts[k->account], origin, micro, now);
         for (size_t i = 0; i < p->count; i++)
-            if (p->order[i]->account == k->account) pool_class_by_balance(p, p->order[i], now);
+            if (p->order[i]->account == k->account) class_by_new_balance(p, p->order[i], now);
         pool_changed(p);
     }
     lock_put(&p->lock);

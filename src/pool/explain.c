@@ -14,7 +14,7 @@ static void explain_key(struct keypool *p, const struct key *k, const struct mod
 {
     struct cell *cell = cells_find(&p->cells, k->account, q->hash, q->model);
     struct block b = pool_block(p, k, q, cell, now);
-    *row = (struct explain_row){.why = why_not(k, b.reason, b.by_quota), .turn = pool_turn(p, k, cell)};
+    *row = (struct explain_row){.why = why_not(k, b.reason, b.by_quota), .turn = pool_turn(p, k, q, cell)};
     memcpy(row->id, k->id, sizeof row->id);
     if (row->why != EXPLAIN_COOLING && row->why != EXPLAIN_LIMIT) return;
     row->reason = b.reason;

@@ -27,6 +27,7 @@ struct model_query model_query(const struct keypool *p, struct str model, enum m
     q.hash = cells_hash(&p->cells, q.model);
     if (q.cost == COST_UNKNOWN) q.cost = model_cost(q.model, NULL);
     q.pro = str_starts(q.model, "Pro/");
+    q.sure = q.cost != COST_UNKNOWN;
     return q;
 }
 
@@ -76,17 +77,29 @@ struct block pool_block(struct keypool *p, const struct key *k, const struct mod
 struct choice {
     int64_t account; /* only keys of this one; ANY_ACCOUNT, NO_ACCOUNT */
     struct key *key;
-    struct turn turn;
-    bool tried_usable, any_wait;
+    struct turn turn; /* of `key` */
+    bool tried_usable, any_wait, any_rate, any_funds;
 };
 
-struct turn pool_turn(const struct keypool *p, const struct key *k, const struct cell *cell)
+/* 0, or 1: only when nobody else is free. What was refused a day ago is tried again, so that an account that was topped
+ * up or verified comes back by itself. */
+static unsigned rank_of(const struct keypool *p, const struct key *k, const struct model_query *q)
+{
+    bool believed = pool_believes(p, k->class_seen);
+    if (k->class == CLASS_UNVERIFIED && believed) return 1;
+    if (q->cost == COST_FREE || q->model.n == 0) return 0;
+    if (k->class == CLASS_FREE && believed) return 1;
+    return q->pro && pool_believes(p, k->no_charge_seen);
+}
+
+struct turn pool_turn(const struct keypool *p, const struct key *k, const struct model_query *q,
+                      const struct cell *cell)
 {
     const struct account *a = &p->accounts[k->account];
     bool by_load = p->strategy == STRATEGY_LEAST_BUSY;
-    if (p->strategy == STRATEGY_FILL_FIRST) return (struct turn){{0}};
-    return (struct turn){{by_load ? a->in_flight : 0, by_load ? k->in_flight : 0, cell ? cell->last_pick : 0,
-                          a->last_pick, k->last_pick}};
+    if (p->strategy == STRATEGY_FILL_FIRST) return (struct turn){{rank_of(p, k, q)}};
+    return (struct turn){{rank_of(p, k, q), by_load ? a->in_flight : 0, by_load ? k->in_flight : 0,
+                          cell ? cell->last_pick : 0, a->last_pick, k->last_pick}};
 }
 
 int turn_compare(const struct turn *a, const struct turn *b)
@@ -110,9 +123,13 @@ static void note_wait(struct pick *out, struct choice *c, enum verdict reason, i
         out->soonest_ms = wait;
         out->soonest_verdict = reason;
     }
+    /* Keys that cannot pay or are not verified do not hide what the others wait for. */
+    bool cannot = reason == VERDICT_NO_FUNDS || reason == VERDICT_NOT_VERIFIED;
     c->any_wait = true;
-    out->all_rate &= verdict_is_rate(reason);
-    out->all_no_funds &= reason == VERDICT_NO_FUNDS;
+    c->any_rate |= verdict_is_rate(reason);
+    c->any_funds |= reason == VERDICT_NO_FUNDS;
+    out->all_rate &= verdict_is_rate(reason) || cannot;
+    out->all_no_funds &= cannot;
     out->all_not_verified &= reason == VERDICT_NOT_VERIFIED;
 }
 
@@ -134,7 +151,7 @@ static void consider(struct keypool *p, struct key *k, const struct pick_ask *as
     } else if (was_tried(ask, k->slot)) {
         c->tried_usable = true;
     } else {
-        struct turn turn = pool_turn(p, k, cell);
+        struct turn turn = pool_turn(p, k, q, cell);
         if (c->key && turn_compare(&turn, &c->turn) >= 0) return;
         c->key = k;
         c->turn = turn;
@@ -178,6 +195,8 @@ static enum pick_result choose(struct keypool *p, const struct pick_ask *ask, co
                                struct choice *c, struct pick *out)
 {
     for (size_t i = 0; i < p->count; i++) consider(p, p->order[i], ask, q, c, out);
+    out->all_rate &= c->any_rate;
+    out->all_no_funds &= c->any_funds;
     if (!p->count) return PICK_NO_KEYS;
     if (c->key) return PICK_OK;
     return !out->candidates ? PICK_NONE_USABLE : c->tried_usable ? PICK_TRIED : PICK_COOLING;
@@ -259,6 +278,7 @@ void keypool_acquire(struct keypool *p, const struct pick_ask *ask, struct pick 
     struct wake next = {.due = false};
     *out = (struct pick){.result = PICK_NO_KEYS};
     lock_get(&p->lock);
+    p->now = ask->now;
     out->result = pick(p, ask, &q, out);
     if (ask->ticket && out->result != PICK_WAIT) next = lanes_leave(&p->lanes, ask->ticket);
     lock_put(&p->lock);
@@ -329,7 +349,10 @@ void keypool_return(struct keypool *p, struct lease *l, const struct lease_end *
     struct model_query q = model_query(p, end->model, end->cost);
     struct outage_news news = {.count = 0};
     struct wake next = {.due = false};
+    q.sure = q.sure && !end->cost_observed;
+    if (!q.sure && end->verdict == VERDICT_NO_FUNDS) q.cost = COST_UNKNOWN; /* what showed it to be free was wrong */
     lock_get(&p->lock);
+    p->now = end->now;
     struct key *k = key_of(p, l);
     struct account *a = &p->accounts[l->account];
     struct cell *cell = l->cell >= 0 ? &p->cells.at[l->cell] : NULL;

@@ -11,6 +11,8 @@
  *
  * State of a key (fast): OFF by hand > DRAINING (off, leases out) > BAD (INVALID) > TESTING > COOLING (whole account or
  * key cooling, or every model it was asked for lately) > BUSY (leases out) > UNTESTED > READY.
+ * Who goes first: for what costs money, or may, keys that can pay, as far as known; those that were refused for want of
+ * funds within a day, or are not verified, only when no other is free.
  * Invariants: leases out of a key = leases acquired - returned; an OFF, BAD or removed key is never picked; a deadline
  * is never shortened by a later event, only cleared by hand or by expiry; no code path deletes a key by itself. */
 #ifndef SFPROXY_POOL_KEYPOOL_H
@@ -161,6 +163,14 @@ bool keypool_has_owner(struct keypool *p, const struct key_owner *owner);
 /* One key id per account that has a key which is on and not INVALID, in order of joining; returns how many were put. */
 size_t keypool_accounts(struct keypool *p, char (*ids)[KEY_ID_LEN + 1], size_t room);
 
+/* What leases showed about models whose cost was not known: an account without funds was served (free), or one was
+ * refused for want of funds (paid). Takes up to `room` of them; further ones wait. Lock-free when there is none. */
+struct pool_observed {
+    char model[257];
+    enum model_cost cost;
+};
+size_t keypool_take_observed(struct keypool *p, struct pool_observed *out, size_t room);
+
 /* --- breakers --- */
 struct outage_view {
     enum breaker_state state;
@@ -193,6 +203,8 @@ struct pool_balances {
     unsigned accounts, known;
 };
 void keypool_balances(struct keypool *p, struct pool_balances *out);
+/* The account's charged balance, which alone pays for Pro/ models; told by user/info. */
+bool keypool_set_charge(struct keypool *p, const char *id, int64_t micro);
 bool keypool_set_account(struct keypool *p, const char *id, const char *account); /* learned from user/info */
 enum key_removed { KEY_REMOVED, KEY_NOT_FOUND, KEY_FROM_FILE };
 /* `origin` gets "file:line" when it is refused. Leases out keep working; the key leaves the list at once. */
@@ -265,7 +277,7 @@ size_t keypool_cells(struct keypool *p, mono_t now, struct cell_view *out, size_
 
 /* --- why this key --- */
 struct turn {
-    uint64_t parts[5]; /* compared from the first on */
+    uint64_t parts[6]; /* compared from the first on */
 };
 /* Whose turn it is: the smaller one goes first, of equal ones the one that joined first. */
 int turn_compare(const struct turn *a, const struct turn *b);

@@ -30,6 +30,7 @@ const char *key_state_name(enum key_state s)
 
 void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall_t wall, const char *evidence)
 {
+    k->class_seen = p->now;
     if (k->class == class) return;
     if (is_setback(class) && !is_setback(k->class)) k->class_before = k->class;
     k->class = class;
@@ -38,11 +39,64 @@ void pool_set_class(struct keypool *p, struct key *k, enum key_class class, wall
     pool_changed(p);
 }
 
+/* What an account can do is true for all its keys. */
+static void class_of_account(struct keypool *p, uint32_t account, enum key_class class, wall_t wall,
+                             const char *evidence)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct key *k = p->order[i];
+        if (k->account != account) continue;
+        if (k->class == CLASS_INVALID)
+            k->class_before = class == CLASS_UNVERIFIED ? k->class_before : class;
+        else
+            pool_set_class(p, k, class, wall, evidence);
+    }
+}
+
+static void observe(struct keypool *p, const struct model_query *q, enum model_cost cost)
+{
+    unsigned n = p->observed_count;
+    if (q->sure || !q->model.n || q->model.n >= sizeof p->observed[0].model || n == OBSERVED_ROOM) return;
+    for (unsigned i = 0; i < n; i++)
+        if (str_is(q->model, p->observed[i].model)) return;
+    str_copy(p->observed[n].model, sizeof p->observed[n].model, q->model);
+    p->observed[n].cost = cost;
+    p->observed_count = n + 1;
+}
+
+size_t keypool_take_observed(struct keypool *p, struct pool_observed *out, size_t room)
+{
+    if (!p->observed_count) return 0;
+    lock_get(&p->lock);
+    size_t have = p->observed_count, n = MIN(have, room);
+    memcpy(out, p->observed, n * sizeof *out);
+    memmove(p->observed, p->observed + n, (have - n) * sizeof *out);
+    p->observed_count = (unsigned)(have - n);
+    lock_put(&p->lock);
+    return n;
+}
+
+/* Refused for want of funds not long ago, and not only said to have no balance: vouchers do not show in it. */
+static bool is_known_empty(const struct keypool *p, const struct key *k)
+{
+    return k->class == CLASS_FREE && pool_believes(p, k->class_seen) &&
+           str_starts(str_of(k->class_evidence), "refused");
+}
+
 static void repair(struct keypool *p, struct key *k, wall_t wall)
 {
     if (is_setback(k->class)) pool_set_class(p, k, k->class_before, wall, "answered again");
     k->invalid_repeats = 0;
     k->test_due = k->doubted = (mono_t){0};
+}
+
+/* A real name that was verified is verified for all keys of the account. */
+static void repair_account(struct keypool *p, struct key *k, wall_t wall)
+{
+    bool all = k->class == CLASS_UNVERIFIED;
+    repair(p, k, wall);
+    for (size_t i = 0; all && i < p->count; i++)
+        if (p->order[i]->account == k->account && p->order[i]->class == CLASS_UNVERIFIED) repair(p, p->order[i], wall);
 }
 
 /* Answers of requests sent before it was known do not climb the ladder. */
@@ -53,7 +107,10 @@ void pool_invalidate(struct keypool *p, struct key *k, mono_t now, wall_t wall, 
     k->invalid_repeats = again ? k->invalid_repeats + 1 : 0;
     struct cooldown_ask ask = {.verdict = VERDICT_KEY_INVALID, .repeats = k->invalid_repeats};
     k->test_due = mono_add(now, cooldown_for(&ask).ms);
-    pool_set_class(p, k, CLASS_INVALID, wall, by_test ? "refused in a test" : "refused with 401");
+    pool_set_class(p, k, CLASS_INVALID, wall,
+                   !k->ever_worked ? "401: wrong key, or the other platform (.cn / .com)?"
+                   : by_test       ? "refused in a test"
+                                   : "refused with 401");
 }
 
 static void note_error(struct keypool *p, struct key *k, const struct lease_end *end)
@@ -87,10 +144,12 @@ static void note_success(struct keypool *p, struct key *k, struct account *a, st
     a->worked_at = end->wall;
     k->ever_worked = true;
     if (cell) cell->ok_at = end->now;
-    if (is_setback(k->class)) repair(p, k, end->wall);
-    if (q->cost != COST_PAID || k->class == CLASS_PAID) return;
+    if (is_setback(k->class)) repair_account(p, k, end->wall);
+    if (is_known_empty(p, k)) observe(p, q, COST_FREE);
+    if (q->pro) k->no_charge_seen = (mono_t){0};
+    if (q->cost != COST_PAID || !q->sure || k->class == CLASS_PAID) return;
     snprintf(evidence, sizeof evidence, "served %.*s", STR_ARG(q->model));
-    pool_set_class(p, k, CLASS_PAID, end->wall, evidence);
+    class_of_account(p, k->account, CLASS_PAID, end->wall, evidence);
 }
 
 /* Did another account succeed with this model since this cell's last success? Only asked after a failure. */
@@ -143,15 +202,25 @@ static void count_refusal(struct keypool *p, struct key *k, const struct lease_e
     note_error(p, k, end);
 }
 
-static void note_refusal(struct keypool *p, struct key *k, const struct model_query *q, const struct lease_end *end)
+/* No funds. On a Pro/ model it says that nothing is charged, but vouchers may still pay for plain ids; on a free model
+ * that the account is in debt. */
+static void note_no_funds(struct keypool *p, struct key *k, const struct model_query *q, const struct lease_end *end)
 {
     char evidence[sizeof k->class_evidence];
-    snprintf(evidence, sizeof evidence, "refused %.*s", STR_ARG(q->model));
+    observe(p, q, COST_PAID);
+    for (size_t i = 0; q->pro && i < p->count; i++)
+        if (p->order[i]->account == k->account) p->order[i]->no_charge_seen = end->now;
+    if (q->pro || !q->model.n || is_setback(k->class)) return;
+    snprintf(evidence, sizeof evidence, "refused %s%.*s", q->cost == COST_FREE ? "the free " : "", STR_ARG(q->model));
+    class_of_account(p, k->account, CLASS_FREE, end->wall, evidence);
+}
+
+static void note_refusal(struct keypool *p, struct key *k, const struct model_query *q, const struct lease_end *end)
+{
     if (end->verdict == VERDICT_KEY_INVALID) pool_invalidate(p, k, end->now, end->wall, false);
     if (end->verdict == VERDICT_NOT_VERIFIED)
-        pool_set_class(p, k, CLASS_UNVERIFIED, end->wall, "real-name verification asked for");
-    if (end->verdict == VERDICT_NO_FUNDS && q->cost != COST_FREE && q->model.n && !is_setback(k->class))
-        pool_set_class(p, k, CLASS_FREE, end->wall, evidence);
+        class_of_account(p, k->account, CLASS_UNVERIFIED, end->wall, "verify the real name on the platform's web site");
+    if (end->verdict == VERDICT_NO_FUNDS) note_no_funds(p, k, q, end);
 }
 
 void pool_apply(struct keypool *p, struct key *k, struct account *a, struct cell *cell, const struct lease *l,
@@ -289,6 +358,7 @@ bool keypool_reset(struct keypool *p, const char *id, mono_t now)
             cell->limit = (struct limit){0};
             cell->rate = (struct rate){0};
         }
+        k->no_charge_seen = k->class_seen = (mono_t){0}; /* its class is doubted: it is tried like the others */
         if (k->class == CLASS_INVALID) k->test_due = now;
         pool_changed(p);
     }
@@ -305,6 +375,15 @@ bool keypool_set_label(struct keypool *p, const char *id, const char *label)
         text_clean(k->label_by_hand ? str_of(label) : str_of(k->conf_label), k->label, sizeof k->label);
         pool_changed(p);
     }
+    lock_put(&p->lock);
+    return k != NULL;
+}
+
+bool keypool_set_charge(struct keypool *p, const char *id, int64_t micro)
+{
+    lock_get(&p->lock);
+    struct key *k = pool_find(p, id);
+    if (k) k->no_charge_seen = micro > FREE_BALANCE_MICRO ? (mono_t){0} : p->now;
     lock_put(&p->lock);
     return k != NULL;
 }

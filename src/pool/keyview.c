@@ -270,6 +270,7 @@ void keypool_restore(struct keypool *p, const struct key_saved *keys, size_t key
                      const struct cooldown_saved *cooldowns, size_t cooldown_count, mono_t now, wall_t wall)
 {
     lock_get(&p->lock);
+    p->now = now;
     for (size_t i = 0; i < key_count; i++) restore_key(p, &keys[i], now);
     for (size_t i = 0; i < cooldown_count; i++) restore_cooldown(p, &cooldowns[i], now, wall);
     pool_changed(p);

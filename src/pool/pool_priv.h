@@ -13,8 +13,11 @@
 
 enum {
     ACCOUNTS_MAX = 2 * POOL_KEYS_MAX, /* accounts that only old leases still know need room too */
-    SECRET_ROOM = 1024,               /* bytes for one "Authorization: Bearer ..." line */
+    OBSERVED_ROOM = 16,
+    DOUBT_MS = 86400000, /* for so long what was refused is believed; then it is tried again */
+    SECRET_ROOM = 1024,  /* bytes for one "Authorization: Bearer ..." line */
     LABEL_ROOM = 64,
+    FREE_BALANCE_MICRO = 30000, /* at most so much left: an account without money */
 };
 
 /* Scopes of an account that can cool as a whole; index into account.scopes. */
@@ -58,6 +61,8 @@ struct key {
     bool runtime; /* added by hand: belongs into the state directory's file, also while a file has it too */
     enum key_class class_before; /* INVALID and UNVERIFIED give it back when the key works again */
     wall_t class_at;
+    mono_t class_seen;     /* the class was last confirmed; 0 never */
+    mono_t no_charge_seen; /* nothing charged: it cannot pay for Pro/; 0 not known */
     bool ever_worked, testing, test_handed;
     mono_t test_due; /* next automatic test; 0 none */
     unsigned invalid_repeats;
@@ -91,6 +96,9 @@ struct keypool {
     uint32_t limits_version;
     struct lanes lanes;
     struct breaker breaker; /* of the whole upstream */
+    mono_t now;             /* of the last call that told the time */
+    struct pool_observed observed[OBSERVED_ROOM];
+    _Atomic unsigned observed_count; /* written under the lock, looked at without */
     uint64_t seq, joins, stamp;
     unsigned leases_out;
     void (*wake)(void *arg, unsigned worker, uint64_t exchange); /* set before there are threads; called without lock */
@@ -114,6 +122,7 @@ struct model_query {
     uint64_t hash;
     enum model_cost cost;
     bool pro;
+    bool sure; /* the cost is known by list, name or configuration, not by traffic */
 };
 struct model_query model_query(const struct keypool *p, struct str model, enum model_cost cost);
 
@@ -146,13 +155,20 @@ struct block {
 struct block pool_block(struct keypool *p, const struct key *k, const struct model_query *q, struct cell *cell,
                         mono_t now);
 /* `cell` may be NULL. */
-struct turn pool_turn(const struct keypool *p, const struct key *k, const struct cell *cell);
+struct turn pool_turn(const struct keypool *p, const struct key *k, const struct model_query *q,
+                      const struct cell *cell);
 
 /* quota.c */
 /* Time until the configured limit of a minute lets one more through: 0 now. */
 int64_t pool_quota_wait(const struct keypool *p, struct cell *cell, mono_t now);
 /* A lease came back: what it used, and what that says about the limits. */
 void pool_note_rate(struct cell *cell, const struct lease_end *end);
+
+/* True within DOUBT_MS of `seen`. */
+static inline bool pool_believes(const struct keypool *p, mono_t seen)
+{
+    return seen.ms && mono_since(p->now, seen) < DOUBT_MS;
+}
 
 /* roster.c */
 void pool_join_account(struct keypool *p, struct key *k, uint32_t account);

@@ -143,10 +143,11 @@ static void no_funds_by_purse(void **state)
     struct keypool *p = keypool_new(STRATEGY_ROUND_ROBIN);
     const char *a = add(p, 1, "");
     run(p, a, PRO_MODEL, VERDICT_NO_FUNDS);
-    assert_int_equal(view_of(p, a).class, CLASS_FREE);
+    assert_int_equal(view_of(p, a).class, CLASS_UNKNOWN); /* vouchers may pay for plain ids */
     assert_false(can(p, a, "Pro/other"));
     assert_true(can(p, a, PAID_MODEL));
     run(p, a, PAID_MODEL, VERDICT_NO_FUNDS);
+    assert_int_equal(view_of(p, a).class, CLASS_FREE);
     assert_false(can(p, a, "an/unknown-model"));
     assert_true(can(p, a, FREE_MODEL));
     assert_true(can(p, a, ""));
@@ -163,6 +164,155 @@ static void no_funds_by_purse(void **state)
     later(15 * M);
     run(p, a, PRO_MODEL, VERDICT_OK);
     assert_int_equal(view_of(p, a).class, CLASS_PAID);
+    keypool_free(p);
+}
+
+/* Who serves `n` requests for the model; all answered. Returns how many each of two keys got. */
+static void spread(struct keypool *p, const char *model, unsigned n, const char *a, unsigned *of_a)
+{
+    *of_a = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct pick pick = pick_for(p, model);
+        assert_int_equal(pick.result, PICK_OK);
+        *of_a += strcmp(pick.lease.key_id, a) == 0;
+        give_back(p, &pick, model, VERDICT_OK);
+    }
+}
+
+static void who_can_pay_goes_first(void **state)
+{
+    (void)state;
+    struct keypool *p = keypool_new(STRATEGY_ROUND_ROBIN);
+    const char *poor = add(p, 1, ""), *rich = add(p, 2, "");
+    unsigned n;
+    run(p, poor, PAID_MODEL, VERDICT_NO_FUNDS);
+    later(3 * H); /* its cooldown has passed */
+    assert_true(can(p, poor, PAID_MODEL));
+    spread(p, PAID_MODEL, 10, poor, &n);
+    assert_int_equal(n, 0);
+    spread(p, "x/of-unknown-cost", 10, poor, &n);
+    assert_int_equal(n, 0);
+    spread(p, FREE_MODEL, 10, poor, &n); /* costs nobody anything: all keys alike */
+    assert_int_equal(n, 5);
+    run(p, rich, PAID_MODEL, VERDICT_RATE_MINUTE);
+    struct pick pick = pick_for(p, PAID_MODEL); /* nobody else can */
+    assert_int_equal(pick.result, PICK_OK);
+    assert_string_equal(pick.lease.key_id, poor);
+    give_back(p, &pick, PAID_MODEL, VERDICT_NO_FUNDS);
+    pick = pick_for(p, PAID_MODEL);
+    assert_int_equal(pick.result, PICK_COOLING);
+    assert_true(pick.all_rate); /* the empty account does not hide what the other one waits for */
+    assert_false(pick.all_no_funds);
+    later(24 * H);
+    spread(p, PAID_MODEL, 2, poor, &n); /* perhaps it was topped up */
+    assert_int_equal(n, 1);
+    assert_int_equal(view_of(p, poor).class, CLASS_PAID);
+    keypool_free(p);
+}
+
+static void by_hand_a_class_is_doubted(void **state)
+{
+    (void)state;
+    struct keypool *p = keypool_new(STRATEGY_ROUND_ROBIN);
+    const char *poor = add(p, 1, "");
+    add(p, 2, "");
+    unsigned n;
+    run(p, poor, PAID_MODEL, VERDICT_NO_FUNDS);
+    spread(p, PAID_MODEL, 4, poor, &n);
+    assert_int_equal(n, 0);
+    keypool_reset(p, poor, now_ms);
+    spread(p, PAID_MODEL, 4, poor, &n);
+    assert_int_equal(n, 2);
+    run(p, poor, PAID_MODEL, VERDICT_NO_FUNDS);
+    keypool_set_balance(p, poor, BALANCE_SET, 14000000, wall0);
+    assert_int_equal(view_of(p, poor).class, CLASS_PAID);
+    keypool_free(p);
+}
+
+static void pro_by_charged_balance(void **state)
+{
+    (void)state;
+    struct keypool *p = keypool_new(STRATEGY_ROUND_ROBIN);
+    const char *gift = add(p, 1, ""), *funded = add(p, 2, "");
+    unsigned n;
+    later(1);
+    can(p, gift, FREE_MODEL);
+    keypool_set_charge(p, gift, 0);
+    spread(p, PRO_MODEL, 4, gift, &n);
+    assert_int_equal(n, 0);
+    spread(p, PAID_MODEL, 4, gift, &n);
+    assert_int_equal(n, 2);
+    keypool_set_charge(p, gift, 5000000);
+    spread(p, PRO_MODEL, 4, gift, &n);
+    assert_int_equal(n, 2);
+    run(p, gift, PRO_MODEL, VERDICT_NO_FUNDS);
+    assert_int_equal(view_of(p, gift).class, CLASS_PAID); /* it served a plain one */
+    assert_true(can(p, gift, PAID_MODEL));
+    assert_false(can(p, gift, "Pro/other"));
+    assert_true(can(p, funded, PRO_MODEL));
+    keypool_free(p);
+}
+
+static void classes_are_of_the_account(void **state)
+{
+    (void)state;
+    struct keypool *p = keypool_new(STRATEGY_ROUND_ROBIN);
+    const char *a = add(p, 1, "A"), *b = add(p, 2, "A"), *dead = add(p, 3, "A"), *other = add(p, 4, "");
+    run(p, dead, FREE_MODEL, VERDICT_KEY_INVALID);
+    assert_true(strstr(view_of(p, dead).class_evidence, ".cn / .com") != NULL);
+    run(p, a, PAID_MODEL, VERDICT_OK);
+    assert_int_equal(view_of(p, b).class, CLASS_PAID);
+    assert_int_equal(view_of(p, dead).class, CLASS_INVALID);
+    assert_int_equal(view_of(p, other).class, CLASS_UNKNOWN);
+    run(p, b, FREE_MODEL, VERDICT_NOT_VERIFIED);
+    assert_int_equal(view_of(p, a).class, CLASS_UNVERIFIED);
+    assert_true(strstr(view_of(p, a).class_evidence, "verify the real name") != NULL);
+    later(H);
+    run(p, a, FREE_MODEL, VERDICT_OK);
+    assert_int_equal(view_of(p, b).class, CLASS_PAID);
+    assert_int_equal(view_of(p, dead).class, CLASS_INVALID);
+    keypool_free(p);
+}
+
+static void what_traffic_shows(void **state)
+{
+    (void)state;
+    struct keypool *p = keypool_new(STRATEGY_ROUND_ROBIN);
+    struct pool_observed seen[4];
+    const char *poor = add(p, 1, ""), *new_one = add(p, 2, "");
+    run(p, new_one, "x/served-by-who-knows", VERDICT_OK);
+    assert_int_equal(keypool_take_observed(p, seen, 4), 0);
+    run(p, poor, PAID_MODEL, VERDICT_NO_FUNDS);
+    later(H);
+    run(p, poor, "x/free", VERDICT_OK);
+    run(p, new_one, "x/paid", VERDICT_NO_FUNDS);
+    run(p, poor, FREE_MODEL, VERDICT_OK);
+    assert_int_equal(keypool_take_observed(p, seen, 4), 2);
+    assert_string_equal(seen[0].model, "x/free");
+    assert_int_equal(seen[0].cost, COST_FREE);
+    assert_string_equal(seen[1].model, "x/paid");
+    assert_int_equal(seen[1].cost, COST_PAID);
+    assert_int_equal(keypool_take_observed(p, seen, 4), 0);
+    keypool_free(p);
+}
+
+/* What traffic showed to be free was not: the account is not in debt for that. */
+static void observed_costs_are_guesses(void **state)
+{
+    (void)state;
+    struct keypool *p = keypool_new(STRATEGY_ROUND_ROBIN);
+    struct pool_observed seen[4];
+    const char *a = add(p, 1, "");
+    struct pick_ask ask = {.model = STR("x/new"), .cost = COST_FREE, .now = now_ms};
+    struct pick pick;
+    keypool_acquire(p, &ask, &pick);
+    struct lease_end end = end_with(VERDICT_NO_FUNDS, "x/new");
+    end.cost = COST_FREE;
+    end.cost_observed = true;
+    keypool_return(p, &pick.lease, &end);
+    assert_true(can(p, a, FREE_MODEL));
+    assert_int_equal(keypool_take_observed(p, seen, 4), 1);
+    assert_int_equal(seen[0].cost, COST_PAID);
     keypool_free(p);
 }
 
@@ -340,6 +490,12 @@ int main(void)
         cmocka_unit_test(least_busy_and_fill_first),
         cmocka_unit_test(accounts_share_and_models_do_not),
         cmocka_unit_test(no_funds_by_purse),
+        cmocka_unit_test(who_can_pay_goes_first),
+        cmocka_unit_test(by_hand_a_class_is_doubted),
+        cmocka_unit_test(pro_by_charged_balance),
+        cmocka_unit_test(classes_are_of_the_account),
+        cmocka_unit_test(what_traffic_shows),
+        cmocka_unit_test(observed_costs_are_guesses),
         cmocka_unit_test(configured_cost_wins),
         cmocka_unit_test(half_open_lets_one_through),
         cmocka_unit_test(a_silent_probe_does_not_block),
