@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cli_http.h"
 #include "cli_text.h"
+#include "conf/address.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, KEYS_MAX = 1024 * 1024, ANSWER_MAX = 64 * 1024 * 1024 };
 enum { TEST_WAIT_MS = 300000, POLL_MS = 250 };
@@ -23,6 +24,7 @@ static const char usage[] = "usage: sfproxy status [--json | --tmux]\n"
                             "       sfproxy keys import FILE | -\n"
                             "       sfproxy keys enable | disable | remove ID\n"
                             "       sfproxy keys test [ID | all]\n"
+                            "       sfproxy keys test ID --other-region [--yes]   is it a key of .com instead of .cn?\n"
                             "ID is a key's id, the beginning of it, or its label.\n";
 
 static int usage_error(const char *sentence)
@@ -538,6 +540,58 @@ static int keys_test(const char *arg)
     return rc == EXIT_OK ? await_test(all ? NULL : id) : rc;
 }
 
+/* The key is shown to another host than the configured one: not without a yes. False: the reason was printed. */
+static bool agrees_to_other_region(const char *id)
+{
+    cJSON *s = call("GET", "snapshot", NULL, STR(""));
+    const char *base = json_text(cJSON_GetObjectItemCaseSensitive(s, "upstream"), "base_url", "");
+    struct buf why = BUF_INIT(256);
+    struct url_parts u;
+    const char *other = s && url_parse(str_of(base), &u, &why) ? other_region_host(u.host) : NULL;
+    char answer[16] = "";
+    bool asked = s && other && isatty(0);
+    buf_free(&why);
+    if (asked) {
+        fprintf(stderr, "Key %s would be shown to %s, another platform than the configured one. Go on? [y/N] ", id,
+                other);
+        if (!fgets(answer, sizeof answer, stdin)) answer[0] = '\0';
+    }
+    cJSON_Delete(s);
+    if (!s || answer[0] == 'y' || answer[0] == 'Y' || (!other && !asked))
+        return s != NULL; /* without a host it is refused there */
+    failed(asked ? "not tested" : "the key would be shown to another host: say --yes");
+    return false;
+}
+
+/* keys test ID --other-region [--yes], in any order. */
+static int keys_test_other(int argc, char **argv)
+{
+    const char *what = NULL;
+    char id[64], path[128];
+    bool yes = false, other = false;
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--other-region") == 0)
+            other = true;
+        else if (strcmp(argv[i], "--yes") == 0)
+            yes = true;
+        else if (!what && argv[i][0] != '-')
+            what = argv[i];
+        else
+            return usage_error("keys test does not understand that");
+    }
+    if (!other || !what || strcmp(what, "all") == 0) return usage_error("--other-region takes the id of one key");
+    if (!find_key(what, id, sizeof id) || (!yes && !agrees_to_other_region(id))) return EXIT_FAILED;
+    snprintf(path, sizeof path, "keys/%s/test?other_region=yes", id);
+    return say(call("POST", path, NULL, STR("")));
+}
+
+static bool has_option(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++)
+        if (strncmp(argv[i], "--", 2) == 0) return true;
+    return false;
+}
+
 static const struct {
     const char *name;
     int least, most; /* arguments after the name */
@@ -550,6 +604,7 @@ static const struct {
 
 static int cmd_keys(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "test") == 0 && has_option(argc, argv)) return keys_test_other(argc, argv);
     for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++) {
         if (strcmp(argv[1], verbs[i].name) != 0) continue;
         int given = argc - 2;

@@ -43,6 +43,14 @@ static void key_test(struct engine *g, struct command *cmd)
         answer_key(g, cmd, false, "");
 }
 
+static void key_test_other(struct engine *g, struct command *cmd)
+{
+    if (key_exists(g, cmd->subject))
+        region_test(g, cmd);
+    else
+        answer_key(g, cmd, false, "");
+}
+
 static void keys_test(struct engine *g, struct command *cmd)
 {
     bool bad_only = cmd->text && strcmp(cmd->text, "bad") == 0;
@@ -258,6 +266,7 @@ static void (*const verbs[CMD_COUNT])(struct engine *, struct command *) = {
     [CMD_KEY_DISABLE] = key_disable,
     [CMD_KEY_TEST] = key_test,
     [CMD_KEY_TEST_DEEP] = key_test,
+    [CMD_KEY_TEST_OTHER] = key_test_other,
     [CMD_KEYS_TEST] = keys_test,
     [CMD_TEST_STOP] = test_stop,
     [CMD_KEYS_ADD] = keys_add,

@@ -379,6 +379,7 @@ static void shut_down(struct engine *g)
     if (g->loop) loop_close_mailbox(g->loop);
     if (g->signals) signals_free(g->signals);
     if (g->tester) tester_free(g->tester);
+    region_end(g);
     if (g->refresh) refresh_free(g->refresh);
     if (g->models) models_free(g->models);
     if (g->pool && g->state && g->disk) engine_save_all(g);

@@ -44,6 +44,8 @@ struct live_list { /* the newest answer of one worker */
     size_t count;
 };
 
+struct region_test;
+
 struct engine {
     struct run_options options;
     struct conf *conf;
@@ -67,6 +69,7 @@ struct engine {
     struct tester *tester;
     struct models *models;
     struct refresh *refresh;
+    struct region_test *region_test; /* running; NULL: none */
     struct signals *signals;
     struct catalog *catalog; /* the newest; never NULL once booted */
     struct addrs *addrs;     /* the newest, for workers of a new configuration */
@@ -154,6 +157,10 @@ void tester_add(struct tester *t, const char *key_id, bool deep, struct command 
 unsigned tester_add_all(struct tester *t, bool bad_only);
 unsigned tester_cancel(struct tester *t); /* what is queued; returns how many */
 void tester_progress(const struct tester *t, struct snap_progress *out);
+
+/* region.c: one key at the platform's other region. The command is answered with the outcome. */
+void region_test(struct engine *g, struct command *cmd);
+void region_end(struct engine *g); /* after the workers have ended */
 
 /* signals.c */
 void signals_block(void);                      /* before any thread */

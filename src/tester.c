@@ -175,7 +175,9 @@ static void outcome(struct job *j, char *out, size_t size)
     else
         snprintf(out, size, "key %s: %s%s%s%s", j->key_id, verdict_sentence(r->end.verdict), r->message[0] ? ": " : "",
                  r->message,
-                 r->end.verdict == VERDICT_KEY_INVALID ? " (wrong key, or the other platform, .cn / .com?)" : "");
+                 r->end.verdict == VERDICT_KEY_INVALID && !keypool_ever_worked(j->t->g->pool, j->key_id)
+                     ? " (wrong key, or the other platform, .cn / .com?)"
+                     : "");
 }
 
 static void finish(struct tester *t, struct job *j)
@@ -222,6 +224,9 @@ static void second_answer(struct tester *t, struct job *j)
     if (r->has_balance) {
         keypool_set_balance(g->pool, j->key_id, BALANCE_API, r->total_micro, wall_now());
         if (r->account[0]) keypool_set_account(g->pool, j->key_id, r->account);
+        if (r->has_charge) keypool_set_charge(g->pool, j->key_id, r->charge_micro);
+        if (r->user_status[0] && strcmp(r->user_status, "normal") != 0)
+            log_msg(LOG_WARN, "key %s: the platform says the account's status is '%s'", j->key_id, r->user_status);
     } else if ((r->end.status == 410 || r->end.status == 404) && !user_info_retired(g)) {
         remember_retired(g);
     }

@@ -290,8 +290,8 @@ void api_key_disable(void *arg, struct local_call *lc)
 
 void api_key_test(void *arg, struct local_call *lc)
 {
-    bool deep = str_is(local_query(lc), "deep=yes");
-    send_verb(arg, lc, key_verb(arg, lc, deep ? CMD_KEY_TEST_DEEP : CMD_KEY_TEST));
+    bool deep = str_is(local_query(lc), "deep=yes"), other = str_is(local_query(lc), "other_region=yes");
+    send_verb(arg, lc, key_verb(arg, lc, other ? CMD_KEY_TEST_OTHER : deep ? CMD_KEY_TEST_DEEP : CMD_KEY_TEST));
 }
 
 void api_key_reset(void *arg, struct local_call *lc)

@@ -135,3 +135,13 @@ bool url_parse(struct str text, struct url_parts *out, struct buf *why)
     if (wrong) buf_puts(why, wrong);
     return !wrong;
 }
+
+const char *other_region_host(const char *host)
+{
+    static const char *const pairs[][2] = {{"api.siliconflow.cn", "api.siliconflow.com"},
+                                           {"api-st.siliconflow.cn", "api.siliconflow.com"},
+                                           {"api.siliconflow.com", "api.siliconflow.cn"}};
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+        if (strcmp(host, pairs[i][0]) == 0) return pairs[i][1];
+    return NULL;
+}

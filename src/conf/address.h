@@ -30,6 +30,9 @@ struct url_parts {
 /* Splits and checks scheme://[user:password@]host[:port][/path]; no query, no fragment. The slices point into `text`.
  * False: `why` got what is wrong; the text itself is never in it, it may hold a password. */
 bool url_parse(struct str text, struct url_parts *out, struct buf *why);
+/* The same platform's host in its other region (.cn, .com): other accounts, other keys. NULL: not a host of the
+ * platform. */
+const char *other_region_host(const char *host);
 /* A host name, in any case: letters, digits, '.', '-', '_'; 1..253 bytes. */
 bool host_name_is_valid(struct str host);
 

@@ -11,8 +11,9 @@
     COMMAND(KEY_ENABLE, "enable", true)                                                                                \
     COMMAND(KEY_DISABLE, "disable", true)                                                                              \
     COMMAND(KEY_TEST, "test", true)                                                                                    \
-    COMMAND(KEY_TEST_DEEP, "test_deep", true) /* one token on the test model */                                        \
-    COMMAND(KEYS_TEST, "test_all", true)      /* text: "all" or "bad" */                                               \
+    COMMAND(KEY_TEST_DEEP, "test_deep", true)          /* one token on the test model */                               \
+    COMMAND(KEY_TEST_OTHER, "test_other_region", true) /* at .com instead of .cn, or the other way: ask first */       \
+    COMMAND(KEYS_TEST, "test_all", true)               /* text: "all" or "bad" */                                      \
     COMMAND(TEST_STOP, "test_stop", true)                                                                              \
     COMMAND(KEYS_ADD, "add", true) /* text: keys in any form; flag: accept other than sk- */                           \
     COMMAND(KEY_REMOVE, "remove", true)                                                                                \

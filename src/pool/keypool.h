@@ -250,6 +250,7 @@ struct key_view {
 /* Fills up to `room` views in order of joining; returns the number of keys. */
 size_t keypool_view(struct keypool *p, mono_t now, struct key_view *out, size_t room);
 size_t keypool_count(struct keypool *p);
+bool keypool_ever_worked(struct keypool *p, const char *id);
 unsigned keypool_leases_out(struct keypool *p);
 unsigned keypool_usable(struct keypool *p, mono_t now); /* enabled, not bad, not wholly cooling */
 /* Keys that could serve this model now. */

@@ -10,6 +10,15 @@
 
 enum { KEPT_AFTER_DEADLINE_MS = 3600000, LONGEST_COOLDOWN_MS = 2 * 3600000 };
 
+bool keypool_ever_worked(struct keypool *p, const char *id)
+{
+    lock_get(&p->lock);
+    const struct key *k = pool_find(p, id);
+    bool worked = k && k->ever_worked;
+    lock_put(&p->lock);
+    return worked;
+}
+
 size_t keypool_count(struct keypool *p)
 {
     lock_get(&p->lock);

@@ -31,6 +31,9 @@ static void read_balance(struct probe_result *r, struct str body)
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(root, "data");
     const cJSON *id = cJSON_GetObjectItemCaseSensitive(data, "id");
     r->has_balance = money(data, "totalBalance", &r->total_micro);
+    const cJSON *status = cJSON_GetObjectItemCaseSensitive(data, "status");
+    r->has_charge = money(data, "chargeBalance", &r->charge_micro);
+    if (cJSON_IsString(status)) text_clean(str_of(status->valuestring), r->user_status, sizeof r->user_status);
     if (cJSON_IsString(id)) text_clean(str_of(id->valuestring), r->account, sizeof r->account);
     cJSON_Delete(root);
 }

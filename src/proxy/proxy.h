@@ -83,7 +83,10 @@ struct probe_result {
     int64_t took_ms;
     bool has_balance; /* PROBE_BALANCE that was answered */
     int64_t total_micro;
-    char account[64]; /* its data.id, "" none */
+    bool has_charge; /* it told chargeBalance, which alone pays for Pro/ */
+    int64_t charge_micro;
+    char user_status[32]; /* its data.status, "normal"; "" none */
+    char account[64];     /* its data.id, "" none */
 };
 /* done(arg, result) runs on the worker's thread, exactly once, and must only post. Never touches error counters. */
 void proxy_probe(struct proxy *p, enum probe_kind kind, const char *key_id, void (*done)(void *, struct probe_result *),
