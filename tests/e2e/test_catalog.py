@@ -1,6 +1,8 @@
 """The run-time catalogue: the platform's own list, kinds, what is free, bans, aliases; and how a mixed pool of keys finds
 its classes by traffic alone."""
+import http.server
 import json
+import subprocess
 import threading
 import urllib.parse
 
@@ -312,3 +314,47 @@ def test_other_region_only_for_the_platforms_own_hosts(standin, start):
     assert done.returncode == 1 and "not the platform's own address" in done.stderr
     done = p.cli("keys", "test", "--other-region", "--yes")
     assert done.returncode == 2
+
+
+class Regions(http.server.BaseHTTPRequestHandler):
+    """A forward proxy that plays both platforms: the key is known at .com only."""
+    seen = []
+
+    def do_GET(self):
+        host = urllib.parse.urlsplit(self.path).hostname
+        self.seen.append((host, self.headers["Authorization"]))
+        good = host == "api.siliconflow.com" and key("other") in self.headers["Authorization"]
+        body = b'{"object":"list","data":[{"id":"a/b"}]}' if good else b'{"code":30014,"message":"Token is invalid."}'
+        self.send_response(200 if good else 401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_key_of_the_other_region(start):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Regions)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    Regions.seen.clear()
+    try:
+        p = start([f"a = {key('other')}", f"b = {key('wrong')}"], upstream="http://api.siliconflow.cn",
+                  env={"SFPROXY_UPSTREAM_PROXY": f"http://127.0.0.1:{server.server_address[1]}"})
+        assert p.key("a")["class"] == p.key("b")["class"] == "INVALID"
+        assert {h for h, _ in Regions.seen} == {"api.siliconflow.cn"}  # never there by itself
+        done = p.cli("keys", "test", "a", "--other-region", stdin=subprocess.DEVNULL)
+        assert done.returncode == 1 and "--yes" in done.stderr  # no terminal to ask on
+        assert {h for h, _ in Regions.seen} == {"api.siliconflow.cn"}
+        done = p.cli("keys", "test", "--other-region", "a", "--yes")
+        assert done.returncode == 0 and "is known at api.siliconflow.com" in done.stdout
+        done = p.cli("keys", "test", "b", "--yes", "--other-region")
+        assert "is not known at api.siliconflow.com" in done.stdout
+        assert p.key("a")["class"] == "INVALID"  # nothing about the key changed
+        assert [h for h, _ in Regions.seen].count("api.siliconflow.com") == 2
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
