@@ -512,6 +512,13 @@ static void finish_open(struct exchange *e, const struct call_end *end)
     answer_broken(e, ERR_upstream_lost, "the platform's answer broke off before it was complete", END_STREAM_BROKEN);
 }
 
+/* What is paid by the piece and seen in the answer only. */
+static void count_pieces(struct exchange *e)
+{
+    if (strcmp(e->route.path, "images/generations") == 0) e->units = units_of_images(buf_str(&e->gate_bytes));
+    if (strcmp(e->route.path, "video/submit") == 0) e->units = units_of_video(buf_str(&e->gate_bytes));
+}
+
 static void finish_collected(struct exchange *e, const struct call_end *end)
 {
     if (end->result != CALL_OK) {
@@ -532,8 +539,7 @@ static void finish_collected(struct exchange *e, const struct call_end *end)
     }
     if (v == VERDICT_OK) remember_model(e);
     if (v == VERDICT_OK) bound_learn(e);
-    if (v == VERDICT_OK && strcmp(e->route.path, "images/generations") == 0)
-        e->units = units_of_images(buf_str(&e->gate_bytes));
+    if (v == VERDICT_OK) count_pieces(e);
     answer_whole(e, v);
 }
 

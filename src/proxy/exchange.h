@@ -114,7 +114,7 @@ struct exchange {
     /* Towards the client. */
     struct tap tap;
     struct usage usage;    /* of the last try, when its lease is back */
-    int64_t units;         /* pictures, bytes of a text to speak; 0 none */
+    int64_t units;         /* pictures, videos, bytes of a text to speak; 0 none */
     struct filter *filter; /* rewrites a good answer; NULL: it passes byte for byte */
     bool is_stream;        /* the answer is an event stream */
     bool comments_on;      /* the head went out without an event */

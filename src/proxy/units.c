@@ -65,3 +65,9 @@ int64_t units_of_images(struct str answer)
     int64_t n = count_elements(member(answer, "images"));
     return n ? n : count_elements(member(answer, "data"));
 }
+
+int64_t units_of_video(struct str answer)
+{
+    struct str id = member(answer, "requestId");
+    return id.n > 2 && id.p[0] == '"';
+}

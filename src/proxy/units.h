@@ -8,5 +8,7 @@
 int64_t units_of_speech(struct str body);
 /* Pictures in a whole answer: the elements of `images`, else of `data`; 0: none, or not readable. */
 int64_t units_of_images(struct str answer);
+/* Videos that an answer of video/submit promises: 1 when it names a job (`requestId`), else 0. */
+int64_t units_of_video(struct str answer);
 
 #endif

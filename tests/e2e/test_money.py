@@ -91,6 +91,21 @@ def test_metered_cost_is_the_platforms_cost(start, standin):
     assert "cost today" in p.cli("status").stdout
 
 
+def test_a_video_is_paid_when_it_is_submitted(start, standin):
+    p = start([key("a")], conf=CONF + "price.made/video = 2/video\n")
+    job = {"model": "made/video", "prompt": "猫"}
+    status, _, body = p.request("POST", "/v1/video/submit", job)
+    assert status == 200
+    for _ in range(2):  # asking how it goes costs nothing
+        assert p.request("POST", "/v1/video/status", {"requestId": json.loads(body)["requestId"]})[0] == 200
+    standin.rules({"match": {"path": "/v1/video/submit"}, "times": 1, "act": {"preset": "400_20015"}})
+    assert p.request("POST", "/v1/video/submit", job)[0] == 400
+    snapshot = p.wait_idle()
+    assert snapshot["totals"]["cost_today"] == 2 and snapshot["keys"][0]["spent_today"] == 2
+    assert sorted((r["path"], r["cost"]) for r in snapshot["requests"] if r["cost"]) == [("/video/submit", 2)]
+    assert [r["units"] for r in snapshot["requests"] if r["path"] == "/video/submit"] == [None, 1]
+
+
 @pytest.mark.skipif(not os.environ.get("SFPROXY_LONG_TESTS"), reason="takes minutes; SFPROXY_LONG_TESTS=1")
 def test_ten_thousand_requests(start, standin):
     mixed_requests(start([key("a"), key("b"), key("c")], conf=CONF), standin, 10000)

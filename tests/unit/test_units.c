@@ -1,4 +1,4 @@
-/* What is paid by the piece: bytes of a text to speak, pictures of an answer. */
+/* What is paid by the piece: bytes of a text to speak, pictures and videos of an answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,8 +49,28 @@ static void pictures(void **state)
         if (units_of_images(str_of(rows[i].answer)) != rows[i].n) fail_msg("%s", rows[i].answer);
 }
 
+static void videos(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        int64_t n;
+    } rows[] = {
+        {"{\"requestId\":\"k6c86xim31fv\"}", 1},
+        {"{\"x\":{\"requestId\":\"inner\"}}", 0},
+        {"{\"requestId\":\"\"}", 0},
+        {"{\"requestId\":null}", 0},
+        {"{\"requestId\":\"k\"", 0},
+        {"{}", 0},
+        {"", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (units_of_video(str_of(rows[i].answer)) != rows[i].n) fail_msg("%s", rows[i].answer);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bytes_to_speak), cmocka_unit_test(pictures)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bytes_to_speak), cmocka_unit_test(pictures),
+                                       cmocka_unit_test(videos)};
     return cmocka_run_group_tests_name("units", tests, NULL, NULL);
 }
