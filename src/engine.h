@@ -144,6 +144,10 @@ void engine_close_listeners(struct engine *g);
 /* commands.c */
 void commands_run(void *engine, struct command *cmd);
 
+/* asking.c */
+void asking_usage(struct engine *g, struct command *cmd);
+void asking_billing(struct engine *g, struct command *cmd);
+
 /* view.c */
 void view_gather(void *engine);
 void view_free(struct engine *g);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cli_usage.h"
 #include "engine.h"
 
 static const char usage_text[] =
@@ -18,6 +19,7 @@ static const char usage_text[] =
     "  sfproxy status [--json|--tmux]        a look at the running instance\n"
     "  sfproxy explain --model M             which key a request would get now, and why not the others\n"
     "  sfproxy keys list|add|import FILE|-|enable ID|disable ID|test [ID|all]|remove ID\n"
+    "  sfproxy usage [--since 7d] [--by model|key|client|day] [--csv|--json]\n"
     "  sfproxy --version | --help\n"
     "\n"
     "  -c, --config FILE   configuration (default: ./sfproxy.conf, ~/.config/sfproxy/sfproxy.conf, /etc/sfproxy.conf)\n"
@@ -116,15 +118,29 @@ static int ask_running(const struct run_options *o, int argc, char **argv)
     return cli_main(path, argc, argv);
 }
 
-static int run(const struct run_options *o)
+/* With its time zone set; NULL: said why. */
+static struct conf *load_with_zone(const struct run_options *o)
 {
     struct conf *c = load(o);
+    if (!c || clock_set_timezone(c->server_timezone)) return c;
+    fprintf(stderr, "sfproxy: server.timezone: the system knows no time zone %s\n", c->server_timezone);
+    conf_put(c);
+    return NULL;
+}
+
+static int show_usage(const struct run_options *o, int argc, char **argv)
+{
+    struct conf *c = load_with_zone(o);
     if (!c) return 2;
-    if (!clock_set_timezone(c->server_timezone)) {
-        fprintf(stderr, "sfproxy: server.timezone: the system knows no time zone %s\n", c->server_timezone);
-        conf_put(c);
-        return 2;
-    }
+    int rc = cli_usage(c, argc, argv);
+    conf_put(c);
+    return rc;
+}
+
+static int run(const struct run_options *o)
+{
+    struct conf *c = load_with_zone(o);
+    if (!c) return 2;
     signals_block();
     return engine_run(c, o);
 }
@@ -143,5 +159,6 @@ int main(int argc, char **argv)
     if (strcmp(argv[0], "check") == 0) return argc == 1 ? check(&o) : usage_error("check takes no arguments");
     if (strcmp(argv[0], "status") == 0 || strcmp(argv[0], "keys") == 0 || strcmp(argv[0], "explain") == 0)
         return ask_running(&o, argc, argv);
+    if (strcmp(argv[0], "usage") == 0) return show_usage(&o, argc, argv);
     return usage_error("unknown command");
 }

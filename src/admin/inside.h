@@ -30,6 +30,10 @@ void api_keys(void *arg, struct local_call *lc);
 void api_models(void *arg, struct local_call *lc);
 void api_explain(void *arg, struct local_call *lc);
 void api_requests(void *arg, struct local_call *lc);
+void api_usage(void *arg, struct local_call *lc); /* usage.c */
+void billing_subscription(void *arg, struct local_call *lc);
+void billing_usage(void *arg, struct local_call *lc);
+void billing_credit_grants(void *arg, struct local_call *lc);
 void api_metrics(void *arg, struct local_call *lc);
 void api_events(void *arg, struct local_call *lc);
 void api_keys_add(void *arg, struct local_call *lc);

@@ -71,6 +71,16 @@ static bool in_database(const char *name)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) == 0;
 }
 
+/* By way of noon, which every day has. */
+int wall_day_before(wall_t t, int days)
+{
+    struct tm tm = local_tm(t);
+    tm.tm_mday -= days;
+    tm.tm_hour = 12;
+    tm.tm_isdst = -1;
+    return wall_day((wall_t){(int64_t)mktime(&tm) * 1000});
+}
+
 int wall_day_cached(struct day_cache *c, wall_t t)
 {
     int64_t quarter = t.ms / (15 * 60 * 1000);

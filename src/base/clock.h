@@ -34,6 +34,7 @@ void wall_format_time(wall_t t, char *out, size_t size);
 /* Next local midnight after t, and the local day as YYYYMMDD. */
 wall_t wall_next_midnight(wall_t t);
 int wall_day(wall_t t);
+int wall_day_before(wall_t t, int days); /* so many days before that of t */
 /* The same, remembered for the quarter of an hour it was asked for: clocks are set and days begin at full quarters
  * everywhere (time zones differ by multiples of 15 minutes). A zeroed struct is empty. */
 struct day_cache {

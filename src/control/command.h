@@ -32,6 +32,8 @@
     COMMAND(SCREEN_HIDDEN, "screen_hidden", false) /* flag: hidden; log lines go to stderr meanwhile */                \
     COMMAND(SCREEN_SAVE, "save", true)             /* text: file name or nothing, newline, the picture */              \
     COMMAND(EXPLAIN, "explain", false)             /* text: model; JSON in the result */                               \
+    COMMAND(USAGE, "usage", false)                 /* text: query; JSON in the result */                               \
+    COMMAND(BILLING, "billing", false)             /* number: which, text: query; JSON in the result */                \
     COMMAND(SNAPSHOT, "snapshot", false)           /* a fresh one, in the result */
 
 enum command_kind {
@@ -47,7 +49,7 @@ struct command_result {
     char message[300];                  /* a sentence for people, without secrets */
     unsigned added, duplicate, ignored; /* KEYS_ADD */
     struct snapshot *snapshot;          /* SNAPSHOT: one reference for the receiver; else NULL */
-    char *json;                         /* EXPLAIN: malloc'ed, the receiver's; else NULL */
+    char *json;                         /* EXPLAIN, USAGE, BILLING: malloc'ed, the receiver's; else NULL */
 };
 
 struct control;

@@ -204,14 +204,19 @@ bool control_post(struct control *c, struct command *cmd)
     return loop_post(c->loop, &cmd->mail);
 }
 
+/* Of a command that nobody waits for. */
+static void free_result(const struct command_result *r)
+{
+    snapshot_put(r->snapshot);
+    free(r->json);
+}
+
 void control_answer_result(struct command *cmd, const struct command_result *r)
 {
     if (cmd->done)
         cmd->done(cmd, r);
-    else {
-        snapshot_put(r->snapshot);
-        free(r->json);
-    }
+    else
+        free_result(r);
     command_free(cmd);
 }
 

@@ -22,6 +22,7 @@ static const struct row rows[] = {
     {NULL, "/messages", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_ANTHROPIC, false, true}, /* count_tokens, batches */
     {"GET", "/models", ROUTE_KIND_OWN, BODY_ANY, DIALECT_OPENAI, false, true},
     {"POST", "/video/submit", ROUTE_KIND_POOLED, BODY_JSON, DIALECT_OPENAI, false, false},
+    {"GET", "/dashboard", ROUTE_KIND_OWN, BODY_ANY, DIALECT_OPENAI, false, true},
     {NULL, "/video", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, false, true},
     {NULL, "/files", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, true, true},
     {NULL, "/batches", ROUTE_KIND_FORWARD, BODY_ANY, DIALECT_OPENAI, false, true},

@@ -58,12 +58,13 @@ void ledger_health(struct ledger *l, struct ledger_health *out); /* any thread *
 
 struct usage_sums {
     int64_t requests, ok, errors, attempts, tokens_in, tokens_out, tokens_cached, tokens_reasoning, units;
-    int64_t cost_micro, cost_unknown; /* sum of the known costs; requests without one */
+    int64_t cost_micro, cost_unknown; /* sum of the known costs; requests that used something without one */
 };
 
 struct usage_row {
     int day; /* 0, "" where it was not asked for */
     char model[LEDGER_MODEL_MAX + 1], key_id[KEY_ID_LEN + 1], client[LEDGER_CLIENT_MAX + 1];
+    char label[64]; /* of the key, as it was saved last; "" none, or not asked for */
     struct usage_sums sums;
 };
 

@@ -10,7 +10,7 @@
 #define ROW_SUMS                                                                                                       \
     "count(*), sum(reason = 'ok'), sum(reason NOT IN ('ok', 'client_error', 'client_abort', 'client_stalled')),"       \
     " sum(attempts), sum(tokens_in), sum(tokens_out), sum(tokens_cached), sum(tokens_reasoning), sum(units),"          \
-    " sum(cost), sum(cost IS NULL)"
+    " sum(cost), sum(cost IS NULL AND (reason = 'ok' OR tokens_in IS NOT NULL OR units > 0))"
 
 static const struct {
     unsigned by;
@@ -25,6 +25,7 @@ static void add_columns(struct buf *sql, unsigned by)
         else
             buf_puts(sql, dimensions[i].by == USAGE_DAY ? "0, " : "'', ");
     }
+    buf_puts(sql, by & USAGE_KEY ? "(SELECT label FROM key WHERE key.id = key_id), " : "'', ");
 }
 
 static void add_grouping(struct buf *sql, unsigned by)
@@ -35,7 +36,7 @@ static void add_grouping(struct buf *sql, unsigned by)
         buf_printf(sql, "%s%s", glue, dimensions[i].column);
         glue = ", ";
     }
-    buf_puts(sql, by & USAGE_DAY ? " ORDER BY day, 5 DESC, 2, 3, 4" : " ORDER BY 5 DESC, 2, 3, 4");
+    buf_puts(sql, by & USAGE_DAY ? " ORDER BY day, 6 DESC, 2, 3, 4" : " ORDER BY 6 DESC, 2, 3, 4");
 }
 
 static struct query begin_usage(struct statedb *db, const struct usage_ask *ask, unsigned by)
@@ -69,6 +70,7 @@ static void read_row(struct query *q, struct usage_row *r)
     read_text(q, r->model, sizeof r->model);
     read_text(q, r->key_id, sizeof r->key_id);
     read_text(q, r->client, sizeof r->client);
+    read_text(q, r->label, sizeof r->label);
     read_sums(q, &r->sums);
 }
 

@@ -88,7 +88,7 @@ static void add_usage(struct usage_sums *s, const struct ledger_row *r)
         s->tokens_reasoning += r->tokens_reasoning;
     }
     s->cost_micro += MAX(r->cost_micro, 0);
-    s->cost_unknown += r->cost_micro < 0;
+    s->cost_unknown += r->cost_micro < 0 && (r->ok || r->usage_known || r->units);
 }
 
 static void gather_day(struct batch *b, const struct ledger_row *r, const char *client)

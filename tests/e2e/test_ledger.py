@@ -1,5 +1,6 @@
 """The ledger: exactly one row per admitted request, figures that survive a restart, and everything that can go wrong with
 the disk under it."""
+import json
 import os
 import random
 import sqlite3
@@ -244,3 +245,105 @@ def test_old_rows_are_forgotten(standin, start):
     p.start()
     wait_until("the old ones are gone", lambda: number(p, "SELECT count(*) FROM request") == 0)
     assert number(p, "SELECT sum(requests) FROM day_total") == 1
+
+
+# --- usage ---
+
+def test_usage_over_the_socket_and_from_the_file(standin, start):
+    """The same figures by API, table, CSV and JSON; also when no instance runs."""
+    p = start([f"main = {key('main')}"])
+    for model in ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B", "Qwen/Qwen2.5-7B-Instruct"):
+        assert p.chat(model)[0] == 200
+    wait_rows(p, 3)
+    wait_until("the key's label was saved", lambda: number(p, "SELECT count(*) FROM key WHERE label = 'main'"))
+    sent = standin.requests()
+    tokens_in, tokens_out = sum(r["tokens_in"] for r in sent), sum(r["tokens_out"] for r in sent)
+    answer = p.api("GET", "usage?since=7d&by=model")
+    assert [(r["model"], r["requests"]) for r in answer["rows"]] == [("Qwen/Qwen3-8B", 2), ("Qwen/Qwen2.5-7B-Instruct", 1)]
+    assert (answer["total"]["tokens_in"], answer["total"]["tokens_out"]) == (tokens_in, tokens_out)
+    assert p.api("GET", "usage?since=1h&by=model")["rows"] == answer["rows"], "from the rows"
+    by_key = p.api("GET", "usage?by=day,key&since=all")["rows"]
+    assert [(r["key"], r["label"], r["requests"]) for r in by_key] == [(p.key("main")["id"], "main", 3)]
+    assert p.api("GET", "usage?by=client")["rows"][0]["client"] == "127.0.0.1"
+    for bad in ("since=yesterday", "by=colour", "since=-1d", "since=0d", "by="):
+        assert p.control("GET", "/admin/api/usage?" + bad)[0] == 400, bad
+
+    def printed():
+        return [p.cli("usage", *a).stdout for a in ((), ("--csv",), ("--json",), ("--by", "day,key", "--csv"))]
+    table, csv, as_json, keys = running = printed()
+    assert json.loads(as_json)["rows"] == answer["rows"]
+    lines = table.splitlines()
+    assert lines[0].split()[:3] == ["MODEL", "REQUESTS", "OK"]
+    assert any(line.split()[:2] == ["total", "3"] for line in lines)
+    rows = csv.split("\n")
+    assert rows[0].startswith("model,requests,ok,errors,attempts,tokens_in") and rows[1].startswith("Qwen/Qwen3-8B,2,2,0,2,")
+    assert keys.splitlines()[1].split(",")[1:4] == [p.key("main")["id"], "main", "3"]
+    assert p.cli("usage", "--by", "colour").returncode == 1 and p.cli("usage", "--csv", "--json").returncode == 2
+    assert p.stop() == 0
+    assert printed() == running, "without an instance"
+
+
+def test_usage_needs_the_admin(standin, start):
+    p = start([key("main")], "[server]\nclient_key = secret\n")
+    assert p.request("GET", "/admin/api/usage", headers={"Authorization": "Bearer secret"})[0] == 401
+    token = (p.state_dir / "admin.token").read_text().strip()
+    assert p.request("GET", "/admin/api/usage", headers={"Authorization": "Bearer " + token})[0] == 200
+
+
+# --- billing ---
+
+def nextchat(p, head):
+    """app/client/platforms/openai.ts, usage(): [used, total]."""
+    first, tomorrow = time.strftime("%Y-%m-01", shanghai()), time.strftime("%Y-%m-%d", shanghai(86400))
+    used = p.request("GET", f"/dashboard/billing/usage?start_date={first}&end_date={tomorrow}", headers=head)
+    subs = p.request("GET", "/dashboard/billing/subscription", headers=head)
+    assert used[0] == subs[0] == 200 and used[1]["access-control-allow-origin"] == "*"
+    used, subs = json.loads(used[2]), json.loads(subs[2])
+    return round(used["total_usage"]) / 100, round(subs["hard_limit_usd"] * 100) / 100
+
+
+def one_api(p, head):
+    """controller/channel-billing.go, updateChannelBalance(): the balance."""
+    subs = json.loads(p.request("GET", "/v1/dashboard/billing/subscription", headers=head)[2])
+    begin = time.strftime("%Y-%m-01", shanghai())
+    if not subs["has_payment_method"]:
+        begin = time.strftime("%Y-%m-%d", shanghai(-100 * 86400))
+    end = time.strftime("%Y-%m-%d", shanghai())
+    used = json.loads(p.request("GET", f"/v1/dashboard/billing/usage?start_date={begin}&end_date={end}", headers=head)[2])
+    return subs["hard_limit_usd"] - used["total_usage"] / 100
+
+
+def shanghai(plus=0):
+    return time.gmtime(time.time() + 8 * 3600 + plus)
+
+
+def test_billing_as_clients_read_it(standin, start):
+    head = {"Authorization": "Bearer secret"}
+    p = start([f"a = {key('a')} account=A balance=10.00", f"b = {key('b')} account=A balance=10.00",
+               f"c = {key('c')} account=C balance=4.50", key("unknown")], "[server]\nclient_key = secret\n")
+    assert nextchat(p, head) == (0, 14.5)
+    assert one_api(p, head) == pytest.approx(14.5)
+    assert p.chat(headers=head)[0] == 200
+    wait_rows(p, 1)
+    assert p.stop() == 0
+    now, earlier = int(time.strftime("%Y%m%d", shanghai())), int(time.strftime("%Y%m01", shanghai(-40 * 86400)))
+    with sqlite3.connect(p.state_dir / "state.db") as db:  # 2.50 this month, 100 long ago
+        db.execute("UPDATE day_total SET cost = 2500000, cost_unknown = 0 WHERE day = ?", (now,))
+        db.execute("INSERT INTO day_total SELECT ?, model, key_id, client, requests, ok, errors, attempts, tokens_in,"
+                   " tokens_out, tokens_cached, tokens_reasoning, units, 100000000, 0 FROM day_total", (earlier,))
+    p.start()
+    used, total = nextchat(p, head)
+    assert used == 2.5 and total == pytest.approx(17.0, abs=0.01)
+    assert one_api(p, head) == pytest.approx(14.5, abs=0.01)
+    grants = json.loads(p.request("GET", "/v1/dashboard/billing/credit_grants", headers=head)[2])
+    assert grants["total_used"] == 2.5 and grants["total_granted"] - 2.5 == pytest.approx(grants["total_available"])
+    all_of_it = json.loads(p.request("GET", "/dashboard/billing/usage?start_date=2020-01-01&end_date=2099-01-01",
+                                     headers=head)[2])
+    assert all_of_it["object"] == "list" and all_of_it["total_usage"] == 10250
+    assert [d["line_items"] for d in all_of_it["daily_costs"]] == [[{"name": CHAT["model"], "cost": 10000}],
+                                                                    [{"name": CHAT["model"], "cost": 250}]]
+    for path in ("subscription", "usage", "credit_grants"):
+        assert p.request("GET", f"/dashboard/billing/{path}")[0] == 401
+        assert p.request("GET", f"/v1/dashboard/billing/{path}")[0] == 401
+    assert p.request("GET", "/dashboard/billing/usage?start_date=soon", headers=head)[0] == 400
+    assert not any("billing" in r["path"] for r in standin.requests()), "nothing of it goes to the platform"
