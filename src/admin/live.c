@@ -72,19 +72,20 @@ static void put_rates(struct json *j, const struct rates *r)
     json_put_int(j, "tpd", (int64_t)r->tpd);
 }
 
-static void put_balance(struct json *j, const struct key_view *k)
+static void put_balance(struct json *j, const struct snap_key *key)
 {
-    static const char *const origins[] = {[BALANCE_UNKNOWN] = "unknown", [BALANCE_API] = "api", [BALANCE_SET] = "set"};
+    static const char *const origins[] = {
+        [BALANCE_UNKNOWN] = "unknown", [BALANCE_API] = "api", [BALANCE_SET] = "set", [BALANCE_METERED] = "metered"};
     json_name(j, "balance");
-    if (k->balance_origin == BALANCE_UNKNOWN) {
+    if (key->balance_origin == BALANCE_UNKNOWN) {
         json_null(j);
         return;
     }
     json_object(j);
     json_name(j, "value");
-    json_micro(j, k->balance_micro);
-    json_put_str(j, "origin", origins[k->balance_origin]);
-    json_put_int(j, "at", k->balance_at.ms);
+    json_micro(j, key->balance_left_micro);
+    json_put_str(j, "origin", origins[key->balance_origin]);
+    json_put_int(j, "at", key->view.balance_at.ms);
     json_object_end(j);
 }
 
@@ -138,7 +139,7 @@ static const char *write_key(const struct snapshot *s, size_t i, struct json *j)
     json_put_int(j, "ok", (int64_t)k->ok);
     json_put_int(j, "failed", (int64_t)k->failed);
     json_put_int(j, "limited", (int64_t)k->limited);
-    put_balance(j, k);
+    put_balance(j, &s->keys[i]);
     put_cooldown(j, s, k);
     put_error(j, k);
     put_known(j, "tested_at", k->tested_at.ms ? k->tested_at.ms : -1);
@@ -332,6 +333,16 @@ static void put_series(struct json *j, const struct snapshot *s)
     json_object_end(j);
 }
 
+/* CNY; negative: not known. */
+static void put_money(struct json *j, const char *name, int64_t micro)
+{
+    json_name(j, name);
+    if (micro < 0)
+        json_null(j);
+    else
+        json_micro(j, micro);
+}
+
 static void put_totals(struct json *j, const struct snapshot *s)
 {
     const struct meter_totals *t = &s->totals;
@@ -343,6 +354,9 @@ static void put_totals(struct json *j, const struct snapshot *s)
     json_put_int(j, "limited_per_min", (int64_t)t->limited_per_min);
     json_put_int(j, "errors_per_min", (int64_t)t->errors_per_min);
     put_known(j, "ttft_p50_ms", t->ttft_p50_ms);
+    put_money(j, "cost_today", t->cost_today);
+    put_money(j, "burn_per_hour", t->burn_per_hour);
+    put_known(j, "hours_left", t->hours_left);
     json_object_end(j);
 }
 

@@ -40,6 +40,13 @@ static void put_seconds(struct buf *out, uint64_t ms)
     buf_printf(out, "%" PRIu64 ".%03" PRIu64, ms / 1000, ms % 1000);
 }
 
+/* Millionths as a decimal number. */
+static void put_micro(struct buf *out, const char *before, int64_t micro)
+{
+    uint64_t v = micro < 0 ? 0 - (uint64_t)micro : (uint64_t)micro;
+    buf_printf(out, "%s%s%" PRIu64 ".%06" PRIu64 "\n", before, micro < 0 ? "-" : "", v / 1000000, v % 1000000);
+}
+
 static void histogram(struct buf *out, const char *name, const char *help, const struct histogram *h)
 {
     uint64_t below = 0;
@@ -84,6 +91,10 @@ static void write_traffic(const struct snapshot *s, struct buf *out)
     family(out, "sfproxy_tokens_total", "counter", "Tokens of finished requests.");
     labelled(out, "sfproxy_tokens_total", "direction", "in", t->tokens_in);
     labelled(out, "sfproxy_tokens_total", "direction", "out", t->tokens_out);
+    if (t->spent.total >= 0) {
+        family(out, "sfproxy_cost_cny_total", "counter", "Cost of finished requests with a known price, CNY.");
+        put_micro(out, "sfproxy_cost_cny_total ", t->spent.total);
+    }
     histogram(out, "sfproxy_request_duration_seconds", "From admission to the end of the answer.", &t->duration);
     histogram(out, "sfproxy_time_to_first_byte_seconds", "From admission to the first byte for the client.", &t->ttft);
     single(out, "sfproxy_requests_in_flight", "gauge", "Requests admitted and not finished.", s->in_flight);
@@ -192,6 +203,12 @@ static void write_keys(const struct snapshot *s, struct buf *out)
         {"sfproxy_key_in_flight", "gauge", "Requests that use the key now.", key_in_flight},
     };
     write_key_states(s, out);
+    family(out, "sfproxy_key_balance_cny", "gauge", "What is left of the account's balance, where it is known.");
+    for (size_t i = 0; i < s->key_count; i++) {
+        if (s->keys[i].balance_origin == BALANCE_UNKNOWN) continue;
+        label(out, "sfproxy_key_balance_cny", "key", s->keys[i].view.id);
+        put_micro(out, "} ", s->keys[i].balance_left_micro);
+    }
     for (size_t f = 0; f < ARRAY_LEN(figures); f++) {
         family(out, figures[f].name, figures[f].type, figures[f].help);
         for (size_t i = 0; i < s->key_count; i++)

@@ -250,6 +250,13 @@ static void part_health(struct buf *out, const void *arg)
     health_item(out, "RPD", t->rates.rpd, "");
     health_item(out, "TPD", t->rates.tpd, "");
     health_item(out, page_word(v->lang, WORD_in_flight), v->snapshot->in_flight, "");
+    if (t->cost_today > 0) {
+        buf_puts(out, "<div><dt>");
+        part_word(out, v, WORD_spent_today);
+        buf_puts(out, "</dt><dd>");
+        html_money(out, t->cost_today);
+        buf_puts(out, "</dd></div>");
+    }
     if (v->snapshot->waiting) health_item(out, page_word(v->lang, WORD_waiting), v->snapshot->waiting, "warn");
     health_item(out, page_word(v->lang, WORD_limited_min), t->limited_per_min, t->limited_per_min ? "warn" : "");
     health_item(out, page_word(v->lang, WORD_errors_min), t->errors_per_min, t->errors_per_min ? "bad" : "");

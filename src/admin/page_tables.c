@@ -44,23 +44,27 @@ static void count_cell(struct buf *out, const char *label, uint64_t n)
 
 /* --- keys --- */
 
-static void balance_cell(struct buf *out, const struct page_view *v, const struct key_view *k)
+static void balance_cell(struct buf *out, const struct page_view *v, const struct snap_key *key)
 {
+    static const enum page_word words[] = {[BALANCE_UNKNOWN] = WORD_unknown,
+                                           [BALANCE_API] = WORD_by_api,
+                                           [BALANCE_SET] = WORD_by_hand,
+                                           [BALANCE_METERED] = WORD_by_metered};
+    bool known = key->balance_origin != BALANCE_UNKNOWN;
+    wall_t at = key->view.balance_at;
     word_cell(out, v, WORD_balance, "num wide");
-    if (k->balance_origin == BALANCE_UNKNOWN) {
-        buf_puts(out, "?<small>");
-        part_word(out, v, WORD_unknown);
-    } else {
-        if (k->balance_origin == BALANCE_SET) buf_puts(out, "≤ ");
-        html_money(out, k->balance_micro);
-        buf_puts(out, "<small>");
-        part_word(out, v, k->balance_origin == BALANCE_API ? WORD_by_api : WORD_by_hand);
-        if (k->balance_at.ms) {
-            buf_puts(out, ", ");
-            html_age(out, (v->snapshot->time.ms - k->balance_at.ms) / 1000);
-            buf_puts(out, " ");
-            part_word(out, v, WORD_ago);
-        }
+    if (key->balance_origin == BALANCE_SET || key->balance_origin == BALANCE_METERED) buf_puts(out, "≤ ");
+    if (known)
+        html_money(out, key->balance_left_micro);
+    else
+        buf_putc(out, '?');
+    buf_puts(out, "<small>");
+    part_word(out, v, words[key->balance_origin]);
+    if (known && at.ms) {
+        buf_puts(out, ", ");
+        html_age(out, (v->snapshot->time.ms - at.ms) / 1000);
+        buf_puts(out, " ");
+        part_word(out, v, WORD_ago);
     }
     buf_puts(out, "</small></td>");
 }
@@ -135,7 +139,7 @@ static void key_row(struct buf *out, const struct page_view *v, const struct sna
     count_cell(out, "RPM", key->meter.rates.rpm);
     count_cell(out, "TPM", key->meter.rates.tpm);
     count_cell(out, "429", k->limited);
-    balance_cell(out, v, k);
+    balance_cell(out, v, key);
     cooldown_cell(out, v, k);
     error_cell(out, v, k);
     buf_puts(out, "</tr>\n");

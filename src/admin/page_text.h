@@ -61,6 +61,8 @@
     WORD(tested, "tested", "测试于")                                                                                   \
     WORD(ago, "ago", "前")                                                                                             \
     WORD(by_api, "API value", "接口值")                                                                                \
+    WORD(by_metered, "metered", "按用量推算")                                                                          \
+    WORD(spent_today, "spent today", "今日花费")                                                                       \
     WORD(by_hand, "set by hand", "手工设置")                                                                           \
     WORD(unknown, "unknown", "未知")                                                                                   \
     WORD(every_model, "every model", "所有模型")                                                                       \
