@@ -390,6 +390,25 @@ def test_the_log_file_has_no_keys(start, standin, tmp_path):
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
+def test_prompts_answers_and_wrong_tokens_are_written_nowhere(start, standin, tmp_path):
+    log = tmp_path / "sf.log"
+    p = start([key("k")], f"[clients]\nme = the-right-token\n[log]\nfile = {log}\nlevel = debug\n")
+    answered = standin.ask("GET", "text?chunks=8&chunk_bytes=0")["content"]
+    good, prompt = {"Authorization": "Bearer the-right-token"}, [{"role": "user", "content": "a-private-prompt"}]
+    for stream in (False, True):
+        assert p.request("POST", CHATS, {**CHAT, "messages": prompt, "stream": stream}, good)[0] == 200
+    assert p.request("POST", CHATS, {**CHAT, "messages": prompt}, {"x-api-key": "a-mistyped-token"})[0] == 401
+    assert p.request("GET", "/v1/files?token=a-query-secret", headers=good)[0] == 200
+    standin.rules({"match": {"path": CHATS}, "act": {"preset": "400_20015"}})
+    assert p.request("POST", CHATS, {**CHAT, "messages": prompt}, good)[0] == 400
+    assert [r["reason"] for r in p.wait_idle()["requests"]].count("ok") >= 2
+    p.stop()
+    files = [log] + [f for f in p.dir.rglob("*") if f.is_file() and f.name != "sfproxy.conf"]
+    assert log.stat().st_size and any(f.name == "state.db" for f in files)
+    for word in ("a-private-prompt", answered[:40], "a-mistyped-token", "the-right-token", "a-query-secret"):
+        assert not [f for f in files if word.encode() in f.read_bytes()], word
+
+
 @pytest.mark.skipif(MODE != "release", reason="debug builds keep core files")
 def test_memory_is_not_dumpable(proxy):
     assert pathlib.Path(f"/proc/{proxy.process.pid}/environ").stat().st_uid == 0

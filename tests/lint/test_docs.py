@@ -215,6 +215,28 @@ def test_requirements_of_the_screen():
             assert f"`{test}`" in found[int(number)], test
 
 
+# --- tests that pages name ---
+
+def functions_of(file):
+    return set(re.findall(r"^def (test_\w+)\(", (ROOT / "tests/e2e" / f"{file}.py").read_text(encoding="utf-8"), re.M))
+
+
+@pytest.mark.parametrize("page, count", [("docs/clients.md", 20), ("docs/migrating.md", 22)])
+def test_named_tests_exist(page, count):
+    """A cell names a file, then tests of it; "unit" stands before a file of unit tests."""
+    cells = [r[-1] for r in rows(page) if re.search(r"(?<![.`])\btest_", r[-1])]
+    assert len(cells) == count
+    for cell in cells:
+        known = set()
+        for unit, file, test in re.findall(r"(unit )?\b(?<!`)(test_\w+)|`(test_\w+)`", cell):
+            if unit:
+                assert (ROOT / "tests/unit" / f"{file}.c").is_file(), file
+            elif file:
+                known = functions_of(file)
+            else:
+                assert test in known, f"{test}: {cell}"
+
+
 # --- the pages themselves ---
 
 def anchors(text):
