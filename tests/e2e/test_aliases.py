@@ -281,6 +281,13 @@ def test_the_next_key_serves_an_alias(proxy, standin):
     assert headers["x-sfproxy-attempts"] == "3" and contents(events(got)) == WANTED["-openwebui"]
 
 
+def test_an_alias_and_its_model_take_turns_together(proxy, standin):
+    for i in range(6):
+        assert proxy.chat(R1 + ("-openwebui" if i % 2 else ""))[0] == 200
+    keys = [r["key"] for r in standin.requests()]
+    assert len(set(keys[:3])) == 3 and keys[:3] == keys[3:]
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("act", [{"cut": 3}, {"rst": 3}, {"truncate": 3}, {"garbage": 3}], ids=json.dumps)
 def test_a_broken_stream_never_looks_finished(proxy, standin, suffix, act):
