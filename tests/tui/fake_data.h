@@ -25,6 +25,7 @@ struct control {
     uint64_t storm; /* requests a second, as far as figures go */
     bool readonly, frozen, draining, stop, upstream_down, model_down;
     int exit_code;
+    const char *upstream_url, *upstream_next;
     mono_t born;
     FILE *trace;
 };
@@ -350,6 +351,8 @@ static struct snapshot *build(void)
     s->uptime_s = 3 * 86400 + 4 * 3600 + (fake.frozen ? 0 : mono_since(s->made, fake.born) / 1000);
     str_copy(s->listen, sizeof s->listen, STR("127.0.0.1:7860"));
     str_copy(s->base_url, sizeof s->base_url, STR("http://127.0.0.1:7860/v1"));
+    str_copy(s->upstream_url, sizeof s->upstream_url,
+             str_of(fake.upstream_url ? fake.upstream_url : "https://api.siliconflow.cn/v1"));
     str_copy(s->state_dir, sizeof s->state_dir, STR("/home/me/.local/state/sfproxy"));
     str_copy(s->conf_path, sizeof s->conf_path, STR("/home/me/sfproxy.conf"));
     s->readonly = fake.readonly;

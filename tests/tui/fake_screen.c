@@ -3,9 +3,10 @@
  *
  *   fake_screen [--seed N] [--keys N] [--frozen] [--readonly] [--privacy] [--lang en|zh] [--graph ascii] [--theme N]
  *               [--outage upstream|model] [--accounts] [--bell] [--title] [--storm RPS] [--heartbeat FILE]
+ *               [--upstream URL] [--upstream-then URL]
  *
  * Lines on the commands' way are appended to $FAKE_LOG when it is set: the tests read there what the screen asked for.
- * SIGUSR1 writes a line to stderr; SIGUSR2 crashes with SIGSEGV; SIGTERM stops like a drained proxy. The main thread is
+ * SIGUSR1 writes a line to stderr and takes --upstream-then, as a reload would; SIGUSR2 crashes with SIGSEGV; SIGTERM stops like a drained proxy. The main thread is
  * the control thread; it appends to the heartbeat file 10 times a second, so a test can see that nothing blocks it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -153,6 +154,10 @@ static void carry_out(void *reader, struct mail *mail)
         snprintf(r.message, sizeof r.message, "request %llu cancelled", (unsigned long long)c->number);
         break;
     case CMD_SCREEN_SAVE: save_picture(c->text, &r); break;
+    case CMD_KEY_TEST_OTHER:
+        snprintf(r.message, sizeof r.message, "key %s is not known there", c->subject);
+        break;
+    case CMD_MODELS_REFRESH: snprintf(r.message, sizeof r.message, "the platform lists %d models", MODELS); break;
     case CMD_RELOAD:
         r.ok = false;
         r.status = 400;
@@ -222,7 +227,10 @@ static void on_signal(struct ui *ui, int sig)
     case SIGWINCH: ui_signal(ui, UI_RESIZE); break;
     case SIGTSTP: ui_signal(ui, UI_SUSPEND); break;
     case SIGCONT: ui_signal(ui, UI_CONTINUE); break;
-    case SIGUSR1: fprintf(stderr, "a library complains loudly\n"); break;
+    case SIGUSR1:
+        fprintf(stderr, "a library complains loudly\n");
+        if (fake.upstream_next) fake.upstream_url = fake.upstream_next;
+        break;
     case SIGUSR2: *(volatile int *)(uintptr_t)8 = 1; break;
     case SIGHUP: break; /* the screen notices by itself that its terminal is gone */
     case SIGQUIT: abort();
@@ -281,6 +289,8 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--privacy") == 0) o.privacy = true;
         if (strcmp(argv[i], "--lang") == 0) o.lang = strcmp(v, "zh") == 0 ? 2 : 1;
         if (strcmp(argv[i], "--outage") == 0) (strcmp(v, "model") ? &fake.upstream_down : &fake.model_down)[0] = true;
+        if (strcmp(argv[i], "--upstream") == 0) fake.upstream_url = v;
+        if (strcmp(argv[i], "--upstream-then") == 0) fake.upstream_next = v;
         if (strcmp(argv[i], "--bell") == 0) o.bell = true;
         if (strcmp(argv[i], "--title") == 0) o.title = true;
         if (strcmp(argv[i], "--accounts") == 0) fake.accounts = true;

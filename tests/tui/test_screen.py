@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from fake import body, cells, still, until
+from fake import ROOT, body, cells, still, until
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="needs tmux")
 
@@ -468,3 +468,90 @@ def test_r28_language_at_run_time(screen):
     s.type(":lang en\n")
     s.wait("1 Overview")
     assert "setting subject=ui.lang text=zh" in s.trace.read_text()
+
+
+def test_refresh_asks_the_platform_for_its_models(screen):
+    s = screen(args="--frozen")
+    s.type(":refresh\n")
+    s.wait("the platform lists 26 models")
+    s.keys("3")
+    s.wait(r"\[3 Models\]")
+    s.keys("r")
+    until("two commands", lambda: [l.split()[0] for l in s.asked()] == ["refresh_models"] * 2)
+    s.keys("5")
+    s.wait("asking the platform for its models")
+
+
+CN, COM = "api.siliconflow.cn", "api.siliconflow.com"
+
+
+@pytest.mark.parametrize("url, here, other", [(f"https://{CN}/v1", CN, COM), (f"https://{COM}/v1", COM, CN),
+                                              ("https://API.SiliconFlow.com:443/v1", COM, CN),
+                                              ("https://api-st.siliconflow.cn/v1", "api-st.siliconflow.cn", COM)])
+def test_the_other_region_is_asked_only_after_a_yes(screen, url, here, other):
+    s = screen(args=f"--frozen --upstream {url}")
+    s.keys("2")
+    s.wait(r"\[2 Keys\]")
+    for no in ("Enter", "Escape", "n", "x"):
+        s.type(":test other\n")
+        s.wait(rf"Ask {re.escape(other)} about sk-\w+\.\.\w+\?")
+        s.wait(rf"whole key to {re.escape(other)},")
+        s.wait(rf"not the configured {re.escape(here)}\.")
+        s.keys(no)
+        s.gone(r"Ask api")
+    assert s.asked() == []
+    s.type(":test other\n")
+    s.wait("Ask ")
+    s.keys("y")
+    s.wait(r"key \w+ is not known there")
+    [asked] = s.asked()
+    assert re.match(r"test_other_region subject=\w+ ", asked)
+    s.keys("L")
+    s.type(":test other\n")
+    s.wait(rf"向 {re.escape(other)} 查询 sk-")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9999/v1", "https://api.siliconflow.cn.example/v1",
+                                 "https://api.siliconflow.cn@example/v1"])
+def test_another_base_url_has_no_other_region(screen, url):
+    s = screen(args=f"--frozen --upstream {url}", width=120, height=30)
+    s.keys("2")
+    s.wait(r"\[2 Keys\]")
+    s.type(":test other\n")
+    s.wait("not possible: .* is not the platform's own address")
+    s.keys("y")
+    s.keys("5")
+    s.wait(r"\[5 Log\]")
+    assert s.asked() == []
+
+
+def test_the_other_region_is_asked_about_one_key(screen):
+    s = screen(args="--frozen")
+    s.keys("2")
+    s.wait(r"\[2 Keys\]")
+    s.keys("*")
+    s.type(":test other\n")
+    s.wait("one key at a time")
+    assert s.asked() == []
+
+
+def test_a_base_url_changed_while_asked_shows_no_key(screen):
+    s = screen(args=f"--frozen --upstream https://{CN}/v1 --upstream-then https://{COM}/v1")
+    s.keys("2")
+    s.wait(r"\[2 Keys\]")
+    s.type(":test other\n")
+    s.wait(f"whole key to {re.escape(COM)},")
+    os.kill(s.pid(), signal.SIGUSR1)
+    s.wait(f"not the configured {re.escape(COM)}")
+    s.keys("y")
+    s.wait("not asked: the base URL was changed")
+    assert s.asked() == []
+
+
+def test_the_question_names_the_host_that_is_asked():
+    def pairs(path):
+        text = (ROOT / path).read_text()
+        return re.findall(r'\{"(api[\w.-]+)",\s*"(api[\w.-]+)"\}', text)
+
+    assert len(pairs("ui/tui/other_region.c")) == 3
+    assert pairs("ui/tui/other_region.c") == pairs("src/conf/address.c")

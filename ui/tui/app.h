@@ -28,6 +28,7 @@ enum prompt_kind {
     PROMPT_BALANCE,
     ASK_CANCEL,
     ASK_TEST_ALL,
+    ASK_TEST_OTHER,
     ASK_DELETE,
     ASK_QUIT,
     ASK_COLUMNS
@@ -38,7 +39,8 @@ struct prompt {
     struct buf text;  /* wiped when closed: it may hold keys */
     char subject[64]; /* key id */
     char title[160];
-    uint64_t number; /* request id */
+    uint64_t number;  /* request id */
+    const char *host; /* ASK_TEST_OTHER: who would get the key; static */
     char before[FILTER_MAX];
     struct table *columns; /* ASK_COLUMNS: of this table */
     size_t at;             /* ASK_COLUMNS: the entry under the cursor */
@@ -187,6 +189,11 @@ void prompt_draw_quit(struct app *a), prompt_draw_delete(struct app *a); /* widg
 /* One box of ASCII in the middle; the first line is its title. */
 void dialog_box(struct app *a, const char *const *lines, size_t count);
 
+/* --- other_region.c --- */
+void region_ask(struct app *a); /* about the chosen key; refused with a toast when there is no other region */
+void region_test_now(struct app *a, const char *key_id, const char *host); /* after a yes for this host */
+void prompt_draw_other(struct app *a);
+
 /* --- widget_columns.c: which columns a table shows --- */
 void columns_open(struct app *a);
 void columns_draw(struct app *a);
@@ -233,6 +240,9 @@ extern const struct table_spec keys_spec, brief_keys_spec, free_spec, paid_spec,
 const char *view_key_brief(const struct app *a, const char *key_id, char *out, size_t size); /* "..9f3c" */
 const char *view_account(const struct key_view *k); /* its name, or the key's id: an account of its own */
 void view_ago(const struct app *a, wall_t t, char *out, size_t size);
+
+/* --- models --- */
+void models_refresh(struct app *a);
 
 /* --- requests --- */
 int64_t request_age(const struct app *a, const struct snap_request *q);

@@ -59,6 +59,18 @@ static void cmd_deep(struct app *a, const char *arg, int number)
     keys_test_deep(a);
 }
 
+static void cmd_other(struct app *a, const char *arg, int number)
+{
+    (void)arg, (void)number;
+    region_ask(a);
+}
+
+static void cmd_refresh(struct app *a, const char *arg, int number)
+{
+    (void)arg, (void)number;
+    models_refresh(a);
+}
+
 static void cmd_hide(struct app *a, const char *arg, int number)
 {
     (void)arg, (void)number;
@@ -82,6 +94,8 @@ static const struct {
     {"test all", cmd_test, 0, MSG_HE_TEST_ALL},
     {"test bad", cmd_test, 0, MSG_HE_CMD_TEST_BAD},
     {"test deep", cmd_deep, 0, MSG_HE_CMD_TEST_DEEP},
+    {"test other", cmd_other, 0, MSG_HE_CMD_TEST_OTHER},
+    {"refresh", cmd_refresh, 0, MSG_HE_REFRESH},
     {"save [FILE]", cmd_save, 0, MSG_HE_CMD_SAVE},
     {"columns", cmd_act, ACT_COLUMNS, MSG_HE_CMD_COLUMNS},
     {"map", cmd_map, 0, MSG_HE_MAP},

@@ -78,6 +78,7 @@ enum {
     B(IN_TABLES | IN_OVERVIEW, ZOOM, 'z', 0, "z", HI_ZOOM, HE_ZOOM) \
     B(IN_TABLES, COLUMNS, 'C', 0, "C", HI_COLUMNS, HE_COLUMNS) \
     B(IN_TABLES, COPY, 'c', 0, "c", HI_COPY, HE_COPY) \
+    B(IN_MODELS, REFRESH, 'r', 0, "r", HI_REFRESH, HE_REFRESH) \
     B(IN_ALL, PAUSE, 'p', 0, "p", HI_PAUSE, HE_PAUSE) \
     B(IN_ALL, VIEW_NUMBER, '1', 0, "1-6", HI_TABS, HE_VIEW) \
     B(IN_ALL, VIEW_NUMBER, '2', '3', "", NONE, NONE) \
@@ -134,7 +135,7 @@ enum {
                 A(NEXT_VIEW) A(PREV_VIEW) A(UP) A(DOWN) A(LEFT) A(RIGHT) A(PAGE_UP) A(PAGE_DOWN) A(HALF_UP)            \
                     A(HALF_DOWN) A(FIRST) A(LAST) A(BACK) A(COMMAND) A(UNDO) A(PRIVACY) A(MOUSE) A(LANGUAGE) A(REDRAW) \
                         A(HELP) A(QUIT) A(INTERRUPT) A(SUSPEND) A(ACCEPT) A(DISMISS) A(COMPLETE) A(CLEAR_LINE)         \
-                            A(ERASE) A(YES) A(DRAIN) A(HIDE) A(QUIT_NOW)
+                            A(ERASE) A(YES) A(DRAIN) A(HIDE) A(QUIT_NOW) A(REFRESH)
 
 enum action {
 #define ACTION_ENUM(a) ACT_##a,

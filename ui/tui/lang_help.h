@@ -30,6 +30,7 @@
     MSG(HI_BAN, 9, "ban/unban", "屏蔽") \
     MSG(HI_COST, 10, "free/paid", "免费/付费") \
     MSG(HI_SWAP, 10, "other list", "换列表") \
+    MSG(HI_REFRESH, 8, "refresh", "更新") \
     MSG(HI_UNDO, 8, "undo", "撤销") \
     MSG(HI_CANCEL, 8, "cancel", "取消") \
     MSG(HI_LIVE, 10, "in flight", "仅在途") \
@@ -130,6 +131,7 @@
     MSG(HE_BAN, 0, "ban or unban the model", "屏蔽或取消屏蔽模型") \
     MSG(HE_COST, 0, "show free, paid or both", "显示免费、付费或全部") \
     MSG(HE_SWAP, 0, "go to the other list", "切换到另一列表") \
+    MSG(HE_REFRESH, 0, "ask the platform for its list of models now, free of charge", "立即向平台查询模型列表，免费") \
     MSG(HE_CANCEL, 0, "cancel a running request (asks)", "取消进行中的请求（会询问）") \
     MSG(HE_LIVE, 0, "only what is in flight", "只看在途请求") \
     MSG(HE_ERRORS, 0, "only what failed", "只看失败请求") \
@@ -138,6 +140,7 @@
     MSG(HE_CMD_VIEW, 0, "go to this view", "转到该视图") \
     MSG(HE_CMD_TEST_BAD, 0, "test only the bad keys", "只测试失效的密钥") \
     MSG(HE_CMD_TEST_DEEP, 0, "test the chosen keys with one token on the test model", "用测试模型的一个 token 测试所选密钥") \
+    MSG(HE_CMD_TEST_OTHER, 0, "is the chosen key one of the other region (.cn / .com)? asks before the key is shown there", "所选密钥是否属于另一区域（.cn / .com）？发送前会询问") \
     MSG(HE_CMD_SAVE, 0, "write the screen as text, keys masked; without FILE into the state directory", "将画面存为文本（密钥掩码）；未给文件名则存入状态目录") \
     MSG(HE_CMD_RELOAD, 0, "read the configuration again", "重新读取配置") \
     MSG(HE_CMD_LANG, 0, "language of the screen", "界面语言") \

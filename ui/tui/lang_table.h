@@ -272,7 +272,17 @@
     MSG(Q_DELETE, 50, "Delete {0} keys?", "删除 {0} 个密钥？") \
     MSG(Q_DELETE_KEPT, 56, "They leave the state directory's key file for good.", "它们将从状态目录的密钥文件中永久移除。") \
     MSG(Q_DELETE_YES, 56, "[ Cancel ]    y  delete", "[ 取消 ]    y  删除") \
+    MSG(Q_OTHER, 56, "Ask {0} about {1}?", "向 {0} 查询 {1}？") \
+    MSG(Q_OTHER_SHOWN, 56, "This shows the whole key to {0},", "这会把完整密钥发给 {0}，") \
+    MSG(Q_OTHER_HERE, 56, "which is not the configured {0}.", "而不是所配置的 {0}。") \
+    MSG(Q_OTHER_SAME, 56, "The key's state does not change.", "密钥的状态不会改变。") \
+    MSG(Q_OTHER_YES, 56, "[ No ]    y  ask there", "[ 否 ]    y  查询") \
     /* toasts */ \
+    MSG(T_REFRESHING, 0, "asking the platform for its models ..", "正在向平台查询模型 ..") \
+    MSG(T_ONE_KEY, 0, "the other region is asked about one key at a time: choose one", "另一区域每次只能查询一个密钥：请选择一个") \
+    MSG(T_NO_OTHER, 0, "not possible: {0} is not the platform's own address, so there is no other region", "无法查询：{0} 不是平台自己的地址，没有另一区域") \
+    MSG(T_OTHER_CHANGED, 0, "not asked: the base URL was changed meanwhile", "未查询：base URL 已被更改") \
+    MSG(T_ASKING_OTHER, 0, "asking {0} about {1} ..", "正在向 {0} 查询 {1} ..") \
     MSG(T_NO_ZOOM, 0, "nothing to enlarge here; Enter opens a row first", "没有可放大的内容；先按 Enter 打开一行") \
     MSG(T_NO_ACCOUNTS, 0, "no account has several keys: nothing to fold", "没有包含多个密钥的账户：无需折叠") \
     MSG(T_IS_ACCOUNT, 0, "this row is an account; choose one of its keys (right opens it)", "该行是账户；请选择其中的密钥（按右键展开）") \

@@ -63,7 +63,7 @@ static void draw_tries(struct app *a, struct rect *r, const struct snap_request 
 {
     const struct record *d = &q->r;
     struct timeline t = timeline(a, q, r->w);
-    char line[300], number[8], status[16], head[80];
+    char line[300], number[16], status[16], head[80];
     if (d->tries == 0 && !d->key_id[0]) {
         view_line(a, r, ROLE_DIM, tr(MSG_R_NO_TRY));
         return;

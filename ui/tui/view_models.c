@@ -314,6 +314,12 @@ static void ban(struct app *a)
     app_toast(a, TOAST_INFO, tr_with(whole, sizeof whole, MSG_T_UNDO_HINT, text, NULL));
 }
 
+/* The answer comes later and says how many models there are. */
+void models_refresh(struct app *a)
+{
+    if (app_post(a, CMD_MODELS_REFRESH, "", NULL, 0, 0)) app_say(a, TOAST_INFO, MSG_T_REFRESHING);
+}
+
 /* Down at the end of the first list enters the second, and back. */
 static bool cross(struct app *a, enum action act)
 {
@@ -336,6 +342,7 @@ static bool act(struct app *a, enum action action)
     case ACT_UP:
     case ACT_DOWN: return cross(a, action);
     case ACT_BAN: ban(a); return true;
+    case ACT_REFRESH: models_refresh(a); return true;
     case ACT_COST: a->cost_shown = (a->cost_shown + 1) % 3; return true;
     case ACT_SWAP: a->in_paid = !a->in_paid; return true;
     case ACT_LEFT:

@@ -19,6 +19,7 @@ static const struct {
     [PROMPT_BALANCE] = {MODE_LINE, true, NULL},
     [ASK_CANCEL] = {MODE_YES_NO, true, NULL},
     [ASK_TEST_ALL] = {MODE_YES_NO, true, NULL},
+    [ASK_TEST_OTHER] = {MODE_YES_NO, false, prompt_draw_other},
     [ASK_DELETE] = {MODE_YES_NO, false, prompt_draw_delete},
     [ASK_QUIT] = {MODE_QUIT, false, prompt_draw_quit},
     [ASK_COLUMNS] = {MODE_COLUMNS, false, columns_draw},
@@ -148,6 +149,7 @@ static void yes(struct app *a)
     prompt_close(a);
     if (asked.kind == ASK_CANCEL) (void)app_post(a, CMD_REQUEST_CANCEL, "", NULL, asked.number, 0);
     if (asked.kind == ASK_TEST_ALL) keys_test_all(a, "all", true);
+    if (asked.kind == ASK_TEST_OTHER) region_test_now(a, asked.subject, asked.host);
 }
 
 /* Leaving the program, from its dialog. */
