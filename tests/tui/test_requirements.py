@@ -36,8 +36,9 @@ class Pty:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def read(self, seconds):
-        """What comes within so many seconds of silence; False at the end of the program."""
-        while select.select([self.fd], [], [], seconds)[0]:
+        """What comes until so many seconds of silence, 2 s at most: frames may come more often; False at the program's end."""
+        end = time.monotonic() + 2
+        while time.monotonic() < end and select.select([self.fd], [], [], seconds)[0]:
             try:
                 got = os.read(self.fd, 65536)
             except OSError:
