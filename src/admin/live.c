@@ -55,23 +55,6 @@ static uint64_t hash_of(struct str s, uint64_t h)
 
 /* ---- rows ---- */
 
-static void put_known(struct json *j, const char *name, int64_t v)
-{
-    json_name(j, name);
-    if (v < 0)
-        json_null(j);
-    else
-        json_int(j, v);
-}
-
-static void put_rates(struct json *j, const struct rates *r)
-{
-    json_put_int(j, "rpm", (int64_t)r->rpm);
-    json_put_int(j, "tpm", (int64_t)r->tpm);
-    json_put_int(j, "rpd", (int64_t)r->rpd);
-    json_put_int(j, "tpd", (int64_t)r->tpd);
-}
-
 static void put_balance(struct json *j, const struct snap_key *key)
 {
     static const char *const origins[] = {
@@ -135,14 +118,14 @@ static const char *write_key(const struct snapshot *s, size_t i, struct json *j)
     json_put_str(j, "state", key_state_name(k->state));
     json_put_bool(j, "enabled", k->enabled);
     json_put_int(j, "in_flight", k->in_flight);
-    put_rates(j, &s->keys[i].meter.rates);
+    snapshot_rates_json(&s->keys[i].meter.rates, j);
     json_put_int(j, "ok", (int64_t)k->ok);
     json_put_int(j, "failed", (int64_t)k->failed);
     json_put_int(j, "limited", (int64_t)k->limited);
     put_balance(j, &s->keys[i]);
     put_cooldown(j, s, k);
     put_error(j, k);
-    put_known(j, "tested_at", k->tested_at.ms ? k->tested_at.ms : -1);
+    json_put_known(j, "tested_at", k->tested_at.ms ? k->tested_at.ms : -1);
     json_object_end(j);
     return k->id;
 }
@@ -159,10 +142,10 @@ static const char *write_model(const struct snapshot *s, size_t i, struct json *
     json_put_str(j, "price", m->price);
     json_put_bool(j, "banned", m->banned);
     json_put_bool(j, "ban_from_file", m->ban_from_file);
-    put_rates(j, &m->rates);
+    snapshot_rates_json(&m->rates, j);
     json_put_int(j, "ok", (int64_t)m->ok);
     json_put_int(j, "failed", (int64_t)m->failed);
-    put_known(j, "ttft_ms", m->ttft_ms);
+    json_put_known(j, "ttft_ms", m->ttft_ms);
     json_put_int(j, "keys_usable", m->keys_usable);
     json_put_str(j, "breaker", m->breaker);
     json_put_str(j, "trouble", m->trouble);
@@ -207,10 +190,10 @@ static const char *write_request(const struct snapshot *s, size_t i, struct json
     json_put_str(j, "key", *r->key_id ? key_name(s, r->key_id) : "");
     json_put_bool(j, "stream", r->stream);
     json_put_int(j, "status", r->status);
-    put_known(j, "ttft_ms", r->ttft_ms);
-    put_known(j, "duration_ms", q->live ? -1 : r->duration_ms);
-    put_known(j, "tokens_in", r->usage.known ? r->usage.in : -1);
-    put_known(j, "tokens_out", r->usage.known ? r->usage.out : -1);
+    json_put_known(j, "ttft_ms", r->ttft_ms);
+    json_put_known(j, "duration_ms", q->live ? -1 : r->duration_ms);
+    json_put_known(j, "tokens_in", r->usage.known ? r->usage.in : -1);
+    json_put_known(j, "tokens_out", r->usage.known ? r->usage.out : -1);
     json_put_int(j, "tries", r->tries);
     json_object_end(j);
     return id;
@@ -333,30 +316,20 @@ static void put_series(struct json *j, const struct snapshot *s)
     json_object_end(j);
 }
 
-/* CNY; negative: not known. */
-static void put_money(struct json *j, const char *name, int64_t micro)
-{
-    json_name(j, name);
-    if (micro < 0)
-        json_null(j);
-    else
-        json_micro(j, micro);
-}
-
 static void put_totals(struct json *j, const struct snapshot *s)
 {
     const struct meter_totals *t = &s->totals;
     json_name(j, "totals");
     json_object(j);
-    put_rates(j, &t->rates);
+    snapshot_rates_json(&t->rates, j);
     json_put_int(j, "in_flight", (int64_t)s->in_flight);
     json_put_int(j, "waiting", s->waiting);
     json_put_int(j, "limited_per_min", (int64_t)t->limited_per_min);
     json_put_int(j, "errors_per_min", (int64_t)t->errors_per_min);
-    put_known(j, "ttft_p50_ms", t->ttft_p50_ms);
-    put_money(j, "cost_today", t->cost_today);
-    put_money(j, "burn_per_hour", t->burn_per_hour);
-    put_known(j, "hours_left", t->hours_left);
+    json_put_known(j, "ttft_p50_ms", t->ttft_p50_ms);
+    json_put_known_micro(j, "cost_today", t->cost_today);
+    json_put_known_micro(j, "burn_per_hour", t->burn_per_hour);
+    json_put_known(j, "hours_left", t->hours_left);
     json_object_end(j);
 }
 

@@ -164,3 +164,21 @@ void json_put_bool(struct json *j, const char *name, bool v)
     json_name(j, name);
     json_bool(j, v);
 }
+
+void json_put_known(struct json *j, const char *name, int64_t v)
+{
+    json_name(j, name);
+    if (v < 0)
+        json_null(j);
+    else
+        json_int(j, v);
+}
+
+void json_put_known_micro(struct json *j, const char *name, int64_t micro)
+{
+    json_name(j, name);
+    if (micro < 0)
+        json_null(j);
+    else
+        json_micro(j, micro);
+}

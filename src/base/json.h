@@ -31,6 +31,9 @@ void json_tenths(struct json *j, int64_t tenths);
 void json_put_str(struct json *j, const char *name, const char *s);
 void json_put_int(struct json *j, const char *name, int64_t v);
 void json_put_bool(struct json *j, const char *name, bool v);
+/* Negative: not known, null. */
+void json_put_known(struct json *j, const char *name, int64_t v);
+void json_put_known_micro(struct json *j, const char *name, int64_t micro);
 /* Appends `s` as a quoted JSON string. */
 void json_quote(struct buf *out, struct str s);
 

@@ -45,32 +45,12 @@ static void put_u64(struct json *j, const char *name, uint64_t v)
     json_put_int(j, name, (int64_t)MIN(v, (uint64_t)INT64_MAX));
 }
 
-/* Negative: not known. */
-static void put_known(struct json *j, const char *name, int64_t v)
-{
-    json_name(j, name);
-    if (v < 0)
-        json_null(j);
-    else
-        json_int(j, v);
-}
-
 static void put_text(struct json *j, const char *name, const char *s)
 {
     json_put_str(j, name, *s ? s : NULL);
 }
 
-/* CNY; -1: not known. */
-static void put_money(struct json *j, const char *name, int64_t micro)
-{
-    json_name(j, name);
-    if (micro < 0)
-        json_null(j);
-    else
-        json_micro(j, micro);
-}
-
-static void put_rates(struct json *j, const struct rates *r)
+void snapshot_rates_json(const struct rates *r, struct json *j)
 {
     put_u64(j, "rpm", r->rpm);
     put_u64(j, "tpm", r->tpm);
@@ -103,7 +83,7 @@ static void put_balance(const struct snapshot *s, struct json *j, const struct s
     else
         json_null(j);
     json_put_str(j, "origin", origins[key->balance_origin]);
-    put_known(j, "age_s", known ? seconds_since(s, k->balance_at) : -1);
+    json_put_known(j, "age_s", known ? seconds_since(s, k->balance_at) : -1);
     json_object_end(j);
 }
 
@@ -131,8 +111,8 @@ static void put_last_error(struct json *j, const struct key_view *k)
     }
     json_object(j);
     json_put_int(j, "time", k->last_error.at.ms);
-    put_known(j, "status", k->last_error.status ? k->last_error.status : -1);
-    put_known(j, "code", k->last_error.code ? k->last_error.code : -1);
+    json_put_known(j, "status", k->last_error.status ? k->last_error.status : -1);
+    json_put_known(j, "code", k->last_error.code ? k->last_error.code : -1);
     json_put_str(j, "verdict", verdict_name(k->last_error.verdict));
     json_put_str(j, "message", k->last_error.message);
     json_object_end(j);
@@ -153,19 +133,19 @@ static void put_key(const struct snapshot *s, struct json *j, const struct snap_
     json_put_bool(j, "from_file", k->from_file);
     json_put_str(j, "origin", k->origin);
     json_put_int(j, "in_flight", k->in_flight);
-    put_rates(j, &key->meter.rates);
+    snapshot_rates_json(&key->meter.rates, j);
     put_u64(j, "tries", key->meter.tries);
     put_u64(j, "ok", k->ok);
     put_u64(j, "failed", k->failed);
     put_u64(j, "limited", k->limited);
-    put_known(j, "ttft_ms", key->meter.ttft_ms);
+    json_put_known(j, "ttft_ms", key->meter.ttft_ms);
     put_balance(s, j, key);
-    put_money(j, "spent_today", key->spent_today_micro);
-    put_money(j, "spent_total", key->meter.spent.total);
+    json_put_known_micro(j, "spent_today", key->spent_today_micro);
+    json_put_known_micro(j, "spent_total", key->meter.spent.total);
     put_cooldowns(j, k);
     put_last_error(j, k);
-    put_known(j, "tested_s_ago", seconds_since(s, k->tested_at));
-    put_known(j, "used_s_ago", seconds_since(s, k->used_at));
+    json_put_known(j, "tested_s_ago", seconds_since(s, k->tested_at));
+    json_put_known(j, "used_s_ago", seconds_since(s, k->used_at));
     json_put_bool(j, "ever_worked", k->ever_worked);
     open_named(j, "trend", json_array);
     for (size_t i = 0; i < ARRAY_LEN(key->meter.trend); i++) json_int(j, key->meter.trend[i]);
@@ -195,15 +175,15 @@ static void put_model(struct json *j, const struct snap_model *m)
         json_bool(j, m->cost == COST_FREE);
     json_put_str(j, "evidence", *m->evidence ? m->evidence : "unknown");
     put_text(j, "price", m->price);
-    put_known(j, "context", m->context ? (int64_t)m->context : -1);
+    json_put_known(j, "context", m->context ? (int64_t)m->context : -1);
     json_put_bool(j, "banned", m->banned);
     json_put_bool(j, "ban_from_file", m->ban_from_file);
     json_put_bool(j, "in_catalog", m->in_catalog);
-    put_rates(j, &m->rates);
+    snapshot_rates_json(&m->rates, j);
     put_u64(j, "ok", m->ok);
     put_u64(j, "failed", m->failed);
-    put_known(j, "ttft_ms", m->ttft_ms);
-    put_money(j, "spent_today", m->spent_today_micro);
+    json_put_known(j, "ttft_ms", m->ttft_ms);
+    json_put_known_micro(j, "spent_today", m->spent_today_micro);
     json_put_int(j, "keys_usable", m->keys_usable);
     put_text(j, "breaker", m->breaker);
     put_text(j, "trouble", m->trouble);
@@ -228,7 +208,7 @@ static void put_tries(struct json *j, const struct record *r)
         json_object(j);
         put_text(j, "key", t->key_id);
         json_put_str(j, "verdict", verdict_name((enum verdict)t->verdict));
-        put_known(j, "status", t->status ? t->status : -1);
+        json_put_known(j, "status", t->status ? t->status : -1);
         json_put_int(j, "at_ms", t->at_ms);
         json_put_int(j, "took_ms", t->took_ms);
         put_text(j, "message", t->message);
@@ -265,16 +245,16 @@ static void put_request(struct json *j, const struct snap_request *q)
     put_text(j, "key", r->key_id);
     json_put_bool(j, "stream", r->stream);
     json_put_int(j, "attempts", r->tries);
-    put_known(j, "status", r->status ? r->status : -1);
+    json_put_known(j, "status", r->status ? r->status : -1);
     json_put_str(j, "reason", q->live ? NULL : end_name(r->end));
-    put_known(j, "ttft_ms", r->ttft_ms);
+    json_put_known(j, "ttft_ms", r->ttft_ms);
     json_put_int(j, "duration_ms", q->live ? q->age_ms : r->duration_ms);
-    put_known(j, "tokens_in", r->usage.known ? r->usage.in : -1);
-    put_known(j, "tokens_out", r->usage.known ? r->usage.out : -1);
-    put_known(j, "tokens_cached", r->usage.known ? r->usage.cached : -1);
-    put_known(j, "tokens_reasoning", r->usage.known ? r->usage.reasoning : -1);
-    put_known(j, "units", r->usage.units ? r->usage.units : -1);
-    put_money(j, "cost", q->live ? -1 : r->cost_micro);
+    json_put_known(j, "tokens_in", r->usage.known ? r->usage.in : -1);
+    json_put_known(j, "tokens_out", r->usage.known ? r->usage.out : -1);
+    json_put_known(j, "tokens_cached", r->usage.known ? r->usage.cached : -1);
+    json_put_known(j, "tokens_reasoning", r->usage.known ? r->usage.reasoning : -1);
+    json_put_known(j, "units", r->usage.units ? r->usage.units : -1);
+    json_put_known_micro(j, "cost", q->live ? -1 : r->cost_micro);
     put_speed(j, r);
     put_u64(j, "bytes_up", r->bytes_up);
     put_u64(j, "bytes_down", r->bytes_down);
@@ -295,7 +275,7 @@ static void put_totals(const struct snapshot *s, struct json *j)
 {
     const struct meter_totals *t = &s->totals;
     open_named(j, "totals", json_object);
-    put_rates(j, &t->rates);
+    snapshot_rates_json(&t->rates, j);
     put_u64(j, "in_flight", s->in_flight);
     put_u64(j, "leases", s->leases);
     put_u64(j, "connections", s->connections);
@@ -304,11 +284,11 @@ static void put_totals(const struct snapshot *s, struct json *j)
     put_u64(j, "errors_per_min", t->errors_per_min);
     put_u64(j, "limited_per_min", t->limited_per_min);
     put_u64(j, "done_per_min", t->done_per_min);
-    put_money(j, "cost_today", t->cost_today);
-    put_money(j, "cost_total", t->spent.total);
+    json_put_known_micro(j, "cost_today", t->cost_today);
+    json_put_known_micro(j, "cost_total", t->spent.total);
     put_u64(j, "unpriced_today", t->spent.unpriced_today);
-    put_money(j, "burn_per_hour", t->burn_per_hour);
-    put_known(j, "hours_left", t->hours_left);
+    json_put_known_micro(j, "burn_per_hour", t->burn_per_hour);
+    json_put_known(j, "hours_left", t->hours_left);
     put_u64(j, "requests_total", t->requests);
     put_u64(j, "tries", t->tries);
     put_u64(j, "ok", t->ok);
@@ -318,8 +298,8 @@ static void put_totals(const struct snapshot *s, struct json *j)
     put_u64(j, "cancelled", t->cancelled);
     put_u64(j, "tokens_in", t->tokens_in);
     put_u64(j, "tokens_out", t->tokens_out);
-    put_known(j, "ttft_p50_ms", t->ttft_p50_ms);
-    put_known(j, "ttft_p95_ms", t->ttft_p95_ms);
+    json_put_known(j, "ttft_p50_ms", t->ttft_p50_ms);
+    json_put_known(j, "ttft_p95_ms", t->ttft_p95_ms);
     open_named(j, "ends", json_object);
     for (int i = 0; i < END_COUNT; i++) put_u64(j, end_name((enum end_reason)i), t->ends[i]);
     json_object_end(j);
@@ -367,9 +347,9 @@ static void put_clients(const struct snapshot *s, struct json *j)
         const struct meter_client *c = &s->clients[i];
         json_object(j);
         json_put_str(j, "name", c->name);
-        put_rates(j, &c->rates);
-        put_money(j, "spent_today", c->spent.today);
-        put_money(j, "spent_total", c->spent.total);
+        snapshot_rates_json(&c->rates, j);
+        json_put_known_micro(j, "spent_today", c->spent.today);
+        json_put_known_micro(j, "spent_total", c->spent.total);
         put_u64(j, "requests", c->requests);
         put_u64(j, "errors", c->errors);
         json_object_end(j);
@@ -385,8 +365,8 @@ static void put_cell(struct json *j, const struct snap_cell *c)
     json_put_int(j, "in_flight", c->in_flight);
     put_u64(j, "rpm", c->rpm);
     put_u64(j, "tpm", c->tpm);
-    put_known(j, "limit_rpm", c->limit_rpm);
-    put_known(j, "limit_tpm", c->limit_tpm);
+    json_put_known(j, "limit_rpm", c->limit_rpm);
+    json_put_known(j, "limit_tpm", c->limit_tpm);
     put_text(j, "limit_origin", c->limit_origin);
     json_put_str(j, "reason", c->ms_left > 0 ? verdict_name(c->reason) : NULL);
     json_put_int(j, "seconds_left", (MAX(c->ms_left, 0) + 999) / 1000);
@@ -412,7 +392,7 @@ static void put_jobs(const struct snapshot *s, struct json *j)
         json_put_str(j, "kind", sticky_kind_name(row->kind));
         put_text(j, "account", row->owner.account);
         put_text(j, "key", row->owner.key_id);
-        put_known(j, "age_s", seconds_since(s, row->made));
+        json_put_known(j, "age_s", seconds_since(s, row->made));
         json_object_end(j);
     }
     json_array_end(j);
@@ -463,7 +443,7 @@ static void put_head(const struct snapshot *s, struct json *j)
     json_put_str(j, "state_dir", s->state_dir);
     put_text(j, "conf_path", s->conf_path);
     json_put_bool(j, "draining", s->draining);
-    put_known(j, "drain_left_ms", s->draining ? s->drain_left_ms : -1);
+    json_put_known(j, "drain_left_ms", s->draining ? s->drain_left_ms : -1);
     json_put_bool(j, "readonly", s->readonly);
     put_text(j, "alarm", s->alarm);
     put_u64(j, "writes_dropped", s->writes_dropped);

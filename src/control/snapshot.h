@@ -125,6 +125,7 @@ void snapshot_put(struct snapshot *s);             /* any thread; NULL is fine *
 
 /* JSON with the names of the API ("totals", "keys", "models", "requests", "series", "log", ...). */
 void snapshot_json(const struct snapshot *s, struct buf *out);
+void snapshot_rates_json(const struct rates *r, struct json *j); /* four members of an open object */
 void snapshot_keys_json(const struct snapshot *s, struct json *j);
 void snapshot_models_json(const struct snapshot *s, struct json *j);
 void snapshot_requests_json(const struct snapshot *s, struct json *j);
