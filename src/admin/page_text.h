@@ -103,6 +103,16 @@
     WORD(live, "live", "实时")                                                                                         \
     WORD(reconnecting, "connecting ...", "连接中……")                                                                   \
     WORD(no_connection, "sfproxy did not answer.", "sfproxy 没有应答。")                                               \
+    WORD(usage, "Usage", "用量")                                                                                       \
+    WORD(usage_since, "Days", "天数")                                                                                  \
+    WORD(usage_all, "all", "全部")                                                                                     \
+    WORD(usage_by, "By", "按")                                                                                         \
+    WORD(usage_day, "Day", "日期")                                                                                     \
+    WORD(usage_requests, "Requests", "请求数")                                                                         \
+    WORD(usage_errors, "Errors", "错误")                                                                               \
+    WORD(usage_cost, "Cost", "费用")                                                                                   \
+    WORD(usage_share, "Tokens", "Token 数")                                                                            \
+    WORD(usage_none, "Nothing was counted in this time.", "这段时间没有记录。")                                        \
     WORD(warnings, "Last warnings", "最近警告")                                                                        \
     WORD(no_warnings, "No warnings.", "没有警告。")                                                                    \
     WORD(nothing_fits, "Nothing fits the filter.", "没有匹配的项。")                                                   \

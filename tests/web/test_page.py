@@ -494,3 +494,20 @@ def test_browser_chooses_a_theme(clean, proxy):
     assert clean.run(dark) and clean.run("return localStorage.getItem('theme')") == "dark"
     assert clean.run(CONTRAST) == []
     clean.run("localStorage.clear()")
+
+
+def test_browser_shows_usage(clean, proxy):
+    for model, times in (("Qwen/Qwen3-8B", 3), ("Qwen/Qwen3-32B", 1)):
+        for _ in range(times):
+            assert proxy.chat(model=model)[0] == 200
+    wait_until("the ledger has them", lambda: proxy.api("GET", "usage?since=1d")["total"]["requests"] == 4)
+    live(clean, proxy)
+    rows = "return [...document.querySelectorAll('#usage tbody tr')].map(r => r.innerText)"
+    clean.wait_until("a day", lambda: len(clean.run(rows)) == 1)
+    clean.run("const s = document.getElementById('usage-by'); s.value = 'model'; s.dispatchEvent(new Event('change'))")
+    clean.wait_until("two models", lambda: len(clean.run(rows)) == 2)
+    assert "Qwen/Qwen3-8B" in clean.run(rows)[0] and "3" in clean.run(rows)[0]
+    assert clean.run("return document.querySelectorAll('#usage svg rect').length") == 2
+    for by in ("key", "client"):
+        clean.run("const s = document.getElementById('usage-by'); s.value = arguments[0]; s.dispatchEvent(new Event('change'))", by)
+        clean.wait_until(by, lambda: clean.run("return !document.querySelector('#usage tbody').innerText.includes('Qwen')"))

@@ -241,6 +241,39 @@
     ? el("ul", { class: "log" }, ...log.slice(-50).reverse().map((l) => el("li", {}, el("time", {}, clock(l.time)), " ", tag({ class: l.level === "error" ? "bad" : "warn", symbol: l.level === "error" ? "✗" : "!", word: l.level }), " ", l.text)))
     : el("p", { class: "calm" }, W.words.no_warnings));
 
+  /* ---- usage, from the ledger: asked for when chosen and once a minute ---- */
+
+  const usageName = { day: (r) => r.day, model: (r) => r.model, key: (r) => r.label || r.key || "-", client: (r) => r.client };
+  const bar = (share) => {
+    const g = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", class: "share", "aria-hidden": "true" });
+    g.append(svg("rect", { class: "bar", x: 0, y: 0, width: Math.max(share * 100, share > 0 ? 1 : 0), height: 10 }));
+    return g;
+  };
+  const tokensOf = (r) => r.tokens_in + r.tokens_out;
+  let usageMost = 1;
+  const usageTable = (by) => table(byId("usage-table"), "usage", [
+    { name: { day: W.words.usage_day, model: W.words.model, key: W.words.key, client: W.words.client }[by], of: (r) => usageName[by](r) },
+    { name: W.words.usage_requests, class: "num", of: (r) => count(r.requests) },
+    { name: W.words.usage_errors, class: "num", of: (r) => count(r.errors) },
+    { name: W.words.tokens, class: "num half", of: (r) => count(r.tokens_in) + " / " + count(r.tokens_out) },
+    { name: W.words.usage_cost, class: "num", of: (r) => r.cost === null ? "?" : (r.unpriced ? "≥ " : "") + money(r.cost) },
+    { name: W.words.usage_share, class: "wide", of: (r) => tokensOf(r) + "/" + usageMost, draw: (r) => [bar(tokensOf(r) / usageMost)] },
+  ]);
+  let usageAsked = 0;
+  const showUsage = async () => {
+    const by = byId("usage-by").value, asked = ++usageAsked;
+    try {
+      const r = await fetch("admin/api/usage?since=" + byId("usage-since").value + "&by=" + by);
+      if (!r.ok || asked !== usageAsked) return;
+      const answer = await r.json();
+      const list = answer.rows.map((row) => ({ ...row, id: usageName[by](row) }));
+      list.sort(by === "day" ? (a, b) => (a.day < b.day ? 1 : -1) : (a, b) => tokensOf(b) - tokensOf(a) || b.requests - a.requests);
+      usageMost = Math.max(1, ...list.map(tokensOf));
+      usageTable(by)(list.slice(0, 60), el("p", { class: "empty" }, W.words.usage_none));
+      byId("usage").hidden = false;
+    } catch (e) { /* shown again with the next picture */ }
+  };
+
   /* ---- one picture ---- */
 
   let keyFilter = "", modelFilter = "";
@@ -276,6 +309,7 @@
     if (data.order) order = data.order;
     log = log.concat(data.log).slice(-50);
     behind = head.time - Date.now();
+    if (!connected) showUsage();
     connected = true;
     draw();
     showLive();
@@ -326,6 +360,8 @@
   byId("theme").addEventListener("click", () => { theme = themes[(themes.indexOf(theme) + 1) % themes.length]; setTheme(theme); });
   byId("key-filter").addEventListener("input", (e) => { keyFilter = e.target.value.trim().toLowerCase(); if (connected) draw(); });
   byId("model-filter").addEventListener("input", (e) => { modelFilter = e.target.value.trim().toLowerCase(); if (connected) draw(); });
+  for (const id of ["usage-since", "usage-by"]) byId(id).addEventListener("change", showUsage);
+  setInterval(() => { if (!document.hidden && connected) showUsage(); }, 60000);
   setTheme(theme);
   body.classList.add("alive");
   for (const id of ["live", "theme", "key-filter", "model-filter"]) byId(id).hidden = false;
