@@ -250,7 +250,7 @@ static void part_health(struct buf *out, const void *arg)
     health_item(out, "RPD", t->rates.rpd, "");
     health_item(out, "TPD", t->rates.tpd, "");
     health_item(out, page_word(v->lang, WORD_in_flight), v->snapshot->in_flight, "");
-    if (t->cost_today > 0) {
+    if (t->cost_today >= 5000) { /* half a cent */
         buf_puts(out, "<div><dt>");
         part_word(out, v, WORD_spent_today);
         buf_puts(out, "</dt><dd>");

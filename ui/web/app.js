@@ -174,7 +174,7 @@
     for (const k of rows.keys.values()) counts[k.state] = (counts[k.state] || 0) + 1;
     byId("states").replaceChildren(...Object.keys(W.states).filter((s) => counts[s]).map((s) => tag({ ...W.states[s], word: counts[s] + " " + W.states[s].word })));
     const items = [["RPM", totals.rpm], ["TPM", totals.tpm], ["RPD", totals.rpd], ["TPD", totals.tpd], [W.words.in_flight, totals.in_flight],
-      ...(totals.cost_today > 0 ? [[W.words.spent_today, money(totals.cost_today)]] : []),
+      ...(totals.cost_today >= 0.005 ? [[W.words.spent_today, money(totals.cost_today)]] : []),
       ...(totals.waiting ? [[W.words.waiting, totals.waiting, "warn"]] : []), [W.words.limited_min, totals.limited_per_min, totals.limited_per_min ? "warn" : ""],
       [W.words.errors_min, totals.errors_per_min, totals.errors_per_min ? "bad" : ""]];
     byId("health").replaceChildren(...items.map(([name, n, cls]) => el("div", {}, el("dt", {}, name), el("dd", cls ? { class: cls } : {}, typeof n === "string" ? n : count(n)))));
