@@ -130,7 +130,7 @@ static void fill_keys(struct snapshot *s, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct key_view *k = &s->keys[i].view;
         snprintf(k->id, sizeof k->id, "%08x", (unsigned)i);
-        snprintf(k->label, sizeof k->label, "<label %zu>", i);
+        snprintf(k->label, sizeof k->label, "<tagged %zu>", i);
         k->enabled = true;
         k->state = (enum key_state)(i % KEY_STATE_COUNT);
         k->class = (enum key_class)(i % CLASS_COUNT);
@@ -182,8 +182,8 @@ static void test_pages_of_all_sizes(void **state)
         write_page(sizes[i / PAGE_LANGS], (enum page_lang)(i % PAGE_LANGS), &out);
         assert_false(out.failed);
         assert_true(str_ends(buf_str(&out), "</html>\n"));
-        static const char *const never[] = {"<label", "<cool",  "<error", "<model", "<client",
-                                            "<path>", "<alarm", "{{",     "style=", "\x1b"};
+        static const char *const never[] = {"<tagged", "<cool",  "<error", "<model", "<client",
+                                            "<path>",  "<alarm", "{{",     "style=", "\x1b"};
         for (size_t k = 0; k < ARRAY_LEN(never); k++)
             if (has(&out, never[k])) fail_msg("%s is on the page", never[k]);
         assert_true(has(&out, "&lt;alarm&gt;"));
