@@ -485,7 +485,11 @@ static int cmd_explain(int argc, char **argv)
     if (!a) return EXIT_FAILED;
     explain_head(a, &out);
     text_table_init(&t, heads, ARRAY_LEN(heads));
-    cJSON_ArrayForEach(k, cJSON_GetObjectItemCaseSensitive(a, "keys")) explain_row(&t, k);
+    const cJSON *keys = cJSON_GetObjectItemCaseSensitive(a, "keys");
+    cJSON_ArrayForEach(k, keys)
+    {
+        explain_row(&t, k);
+    }
     if (t.rows > 1)
         text_table_write(&t, &out);
     else

@@ -151,7 +151,11 @@ static void write_table(const cJSON *root, struct buf *out)
             if (strcmp(upper[k][0], names[i]) == 0) titles[columns++] = upper[k][1];
     for (size_t i = 0; i < FIGURES_SHOWN && columns < TABLE_COLUMNS; i++) titles[columns++] = heads[i];
     text_table_init(&t, titles, columns);
-    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(root, "rows")) table_row(&t, row, names, n);
+    const cJSON *rows = cJSON_GetObjectItemCaseSensitive(root, "rows");
+    cJSON_ArrayForEach(row, rows)
+    {
+        table_row(&t, row, names, n);
+    }
     table_row(&t, total, names, n);
     if (n) text_table_set(&t, t.rows - 1, 0, "total");
     text_table_write(&t, out);
@@ -199,7 +203,11 @@ static void write_csv(const cJSON *root, struct buf *out)
     for (size_t i = 0; i < n; i++) buf_printf(out, "%s,", names[i]);
     for (size_t i = 0; i < ARRAY_LEN(figures); i++)
         buf_printf(out, "%s%s", figures[i], i + 1 < ARRAY_LEN(figures) ? "," : "\r\n");
-    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(root, "rows")) csv_row(out, row, names, n);
+    const cJSON *rows = cJSON_GetObjectItemCaseSensitive(root, "rows");
+    cJSON_ArrayForEach(row, rows)
+    {
+        csv_row(out, row, names, n);
+    }
 }
 
 static int print(const struct wish *w, const struct buf *answer)
