@@ -323,3 +323,24 @@ def test_save_writes_the_picture(open_screen):
     files = wait_until("a file", lambda: list(s.state_dir.glob("screen-*.txt")))
     assert "Keys 1" in files[0].read_text() and CANARY not in files[0].read_text()
     assert files[0].stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_switched_off_on_the_page_is_off_on_the_screen(open_screen):
+    import browser as web
+    if not web.available():
+        pytest.skip("chromium and chromedriver are not installed")
+    s = open_screen([key("good"), key("good2")], width=120, height=35)
+    s.press("2")
+    s.see("\u2713 sk-good")
+    b = web.Browser()
+    try:
+        b.open(s.url + "/")
+        b.type("#token", (s.state_dir / "admin.token").read_text().strip())
+        b.click("button")
+        find = "return document.querySelector('button[aria-label=\"Disable: k0\"]')"
+        b.wait_until("the page is live", lambda: b.run(find + " !== null"))
+        b.run(find + ".click()")
+        wait_until("it is off", lambda: not s.key("k0")["enabled"])
+        s.see("- sk-good", "\u27131")
+    finally:
+        b.close()
